@@ -1,0 +1,193 @@
+"""A project plan as data: what every import format is read into and what the schedule is computed from.
+
+Date-times are naive local wall time of the project; durations and work are working minutes; money is in the plan's
+currency in major units. Identifiers (`source_id`) are the file's own, as strings.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from shared.working_time import WorkingCalendar
+
+
+class LinkType(StrEnum):
+    """How a successor hangs on its predecessor: the first letter is the predecessor's end of the link."""
+
+    FINISH_TO_START = "finish_to_start"
+    START_TO_START = "start_to_start"
+    FINISH_TO_FINISH = "finish_to_finish"
+    START_TO_FINISH = "start_to_finish"
+
+
+class LagUnit(StrEnum):
+    """What a lag is counted in."""
+
+    WORKING = "working"  # working minutes
+    ELAPSED = "elapsed"  # minutes of the clock
+    PERCENT = "percent"  # percent of the predecessor's duration
+    ELAPSED_PERCENT = "elapsed_percent"
+
+
+class ConstraintType(StrEnum):
+    """The eight date constraints of the field."""
+
+    AS_SOON_AS_POSSIBLE = "as_soon_as_possible"
+    AS_LATE_AS_POSSIBLE = "as_late_as_possible"
+    MUST_START_ON = "must_start_on"
+    MUST_FINISH_ON = "must_finish_on"
+    START_NO_EARLIER_THAN = "start_no_earlier_than"
+    START_NO_LATER_THAN = "start_no_later_than"
+    FINISH_NO_EARLIER_THAN = "finish_no_earlier_than"
+    FINISH_NO_LATER_THAN = "finish_no_later_than"
+
+
+class ResourceType(StrEnum):
+    """What a resource is: people and machines work, material is consumed, cost is only money."""
+
+    WORK = "work"
+    MATERIAL = "material"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was approved for a task."""
+
+    start: datetime | None = None
+    finish: datetime | None = None
+    duration_minutes: int | None = None
+    work_minutes: int | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row of the work breakdown structure."""
+
+    source_id: str
+    position: int  # order in the plan, from 0
+    name: str
+    parent_source_id: str | None = None
+    outline_level: int = 1
+    wbs: str = ""
+    is_summary: bool = False
+    is_milestone: bool = False
+    is_active: bool = True
+    is_manual: bool = False
+    priority: int = 500
+    duration_minutes: int = 0
+    is_elapsed_duration: bool = False
+    calendar_source_id: str | None = None  # None: the project's
+    ignores_resource_calendar: bool = False
+    constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
+    constraint_date: datetime | None = None
+    deadline: datetime | None = None
+    start: datetime | None = None  # as the file says; the dates of a manual task
+    finish: datetime | None = None
+    percent_complete: Decimal = Decimal(0)  # of duration, 0..100
+    percent_work_complete: Decimal = Decimal(0)
+    physical_percent_complete: Decimal = Decimal(0)
+    uses_physical_percent: bool = False  # earned value by physical percent complete
+    actual_start: datetime | None = None
+    actual_finish: datetime | None = None
+    actual_duration_minutes: int = 0
+    remaining_duration_minutes: int | None = None
+    stop: datetime | None = None
+    resume: datetime | None = None
+    leveling_delay_minutes: int = 0  # elapsed minutes
+    work_minutes: int = 0
+    actual_work_minutes: int = 0
+    remaining_work_minutes: int = 0
+    fixed_cost: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    actual_cost: Decimal = Decimal(0)
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A dependency between two tasks."""
+
+    predecessor: str
+    successor: str
+    type: LinkType = LinkType.FINISH_TO_START
+    lag: int = 0  # minutes, or percent for the percent units
+    lag_unit: LagUnit = LagUnit.WORKING
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A person, machine, material or cost that tasks need."""
+
+    source_id: str
+    name: str
+    type: ResourceType = ResourceType.WORK
+    email: str | None = None
+    max_units: Decimal = Decimal(1)  # 1 = one full-time unit
+    calendar_source_id: str | None = None  # None: the project's
+    standard_rate: Decimal | None = None  # per hour of work, or per unit of material
+    overtime_rate: Decimal | None = None
+    cost_per_use: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A resource's share in a task."""
+
+    source_id: str
+    task_source_id: str
+    resource_source_id: str | None  # None: nobody yet
+    units: Decimal = Decimal(1)
+    work_minutes: int = 0
+    actual_work_minutes: int = 0
+    remaining_work_minutes: int = 0
+    cost: Decimal = Decimal(0)
+    actual_cost: Decimal = Decimal(0)
+    start: datetime | None = None
+    finish: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row of the file that could not be taken, and why."""
+
+    kind: str  # task, link, resource, assignment, calendar
+    source_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole plan. Tasks come in the file's order, a parent before its children."""
+
+    source_guid: str | None
+    name: str
+    currency: str
+    start: datetime
+    status_date: datetime | None
+    calendar_source_id: str
+    calendars: tuple[WorkingCalendar, ...]
+    tasks: tuple[Task, ...]
+    links: tuple[Link, ...]
+    resources: tuple[Resource, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    finish: datetime | None = None
+    schedules_from_finish: bool = False
+    minutes_per_day: int = 480
+    minutes_per_week: int = 2400
+    days_per_month: int = 20
+    critical_slack_minutes: int = 0  # a task with total float up to this is critical
+
+    @property
+    def last_date(self) -> date:
+        """The latest day any date of the file names: where calendars must reach at least."""
+        moments = [self.start, self.finish, self.status_date]
+        for task in self.tasks:
+            moments += [task.start, task.finish, task.deadline, task.constraint_date, task.actual_finish]
+            if task.baseline is not None:
+                moments.append(task.baseline.finish)
+        return max(moment for moment in moments if moment is not None).date()
