@@ -1,0 +1,173 @@
+"""PostgreSQL access: a pool of connections and one transaction per piece of work, always of one organization."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+from uuid import UUID
+
+import asyncpg
+
+from shared.errors import Overloaded
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Lent = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+ACQUIRE_SECONDS: Final = 2.0
+"""How long a request waits for a connection before it is turned away: a longer wait only hides overload."""
+
+
+class Connection(asyncpg.Connection):  # not generic at run time
+    """A pooled connection without a reset query: nothing is ever set per session, only per transaction."""
+
+    def get_reset_query(self) -> str:
+        """Return no statement; the pool still rolls back what was left open."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """On whose behalf a transaction runs, and what it belongs to."""
+
+    organization_id: UUID
+    actor: str
+    correlation_id: str = ""
+    causation_id: str = ""
+    traceparent: str = ""
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open transaction of one organization; row-level security shows it nothing else."""
+
+    connection: "Lent"
+    context: Context
+    wakes: set[str] = field(default_factory=set)
+
+    @property
+    def organization_id(self) -> UUID:
+        """The organization whose rows this transaction sees."""
+        return self.context.organization_id
+
+    async def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        """Return all rows."""
+        return list(await self.connection.fetch(sql, *values))
+
+    async def fetchrow(self, sql: str, *values: object) -> asyncpg.Record | None:
+        """Return the first row, or None."""
+        row: asyncpg.Record | None = await self.connection.fetchrow(sql, *values)
+        return row
+
+    async def fetchtext(self, sql: str, *values: object) -> str | None:
+        """Return the first column of the first row as the text PostgreSQL wrote, or None."""
+        value: object = await self.connection.fetchval(sql, *values)
+        return None if value is None else str(value)
+
+    async def fetchint(self, sql: str, *values: object) -> int:
+        """Return the first column of the first row as a whole number, 0 where there is none."""
+        value: object = await self.connection.fetchval(sql, *values)
+        return value if isinstance(value, int) else 0
+
+    async def execute(self, sql: str, *values: object) -> str:
+        """Run a statement and return its command tag."""
+        return str(await self.connection.execute(sql, *values))
+
+    def wake(self, name: str) -> None:
+        """Wake a background loop (`outbox`, `work`) of this process once the transaction has committed."""
+        self.wakes.add(name)
+
+
+@dataclass(slots=True)
+class Database:
+    """A pool to one database under one role, and the signals that commits raise in this process."""
+
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    signals: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int = 10, application: str = "pmo") -> Self:
+        """Open a pool; the first connection is tried now, so a wrong URL fails here."""
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            connection_class=Connection,
+            max_inactive_connection_lifetime=1800,
+            server_settings={"timezone": "UTC", "application_name": application, "jit": "off"},
+        )
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close every connection, waiting shortly for those in use."""
+        try:
+            async with asyncio.timeout(5):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+    def signal(self, name: str) -> asyncio.Event:
+        """Return the event that commits which called `wake(name)` set."""
+        return self.signals.setdefault(name, asyncio.Event())
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncIterator[Lent]":
+        """Lend a connection without a transaction; raises Overloaded when none is free in time."""
+        try:
+            connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+        except TimeoutError as error:
+            raise Overloaded("No database connection was free in time.") from error
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self, context: Context, *, read_only: bool = False) -> AsyncIterator[Transaction]:
+        """Open a transaction of the context's organization; commit at the end, roll back on any exception."""
+        async with self.connection() as connection:
+            # One round trip: the organization's id is a UUID object, so nothing can be injected into the literal.
+            mode = " read only" if read_only else ""
+            await connection.execute(
+                f"begin{mode}; select set_config('app.organization', '{UUID(int=context.organization_id.int)}', true)"
+            )
+            transaction = Transaction(connection, context)
+            try:
+                yield transaction
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
+            await connection.execute("commit")
+        for name in transaction.wakes:
+            self.signal(name).set()
+
+
+async def check_role(connection: "Lent") -> list[str]:
+    """Return what makes this role or server unfit to serve: it could bypass row-level security or lose writes."""
+    row = await connection.fetchrow(
+        """
+        select r.rolsuper or r.rolbypassrls as bypasses,
+               exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                       where n.nspname = 'public' and c.relkind = 'r'
+                         and pg_has_role(current_user, c.relowner, 'usage')) as owns,
+               (select string_agg(t.relname, ', ') from pg_class t join pg_namespace n on n.oid = t.relnamespace
+                where n.nspname = 'public' and t.relkind in ('r', 'p') and t.relname <> 'alembic_version'
+                  and not (t.relrowsecurity and t.relforcerowsecurity)) as open_tables,
+               current_setting('synchronous_commit') as synchronous_commit,
+               current_setting('full_page_writes') as full_page_writes
+        from pg_roles r where r.rolname = current_user
+        """
+    )
+    assert row is not None
+    mistakes = []
+    if row["bypasses"] or row["owns"]:
+        mistakes.append("the database role could bypass row-level security (superuser, BYPASSRLS or table owner)")
+    if row["open_tables"]:
+        mistakes.append(f"tables without forced row-level security: {row['open_tables']}")
+    if row["synchronous_commit"] == "off" or row["full_page_writes"] == "off":
+        mistakes.append("synchronous_commit and full_page_writes must be on")
+    return mistakes
