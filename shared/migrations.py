@@ -1,0 +1,125 @@
+"""Schema as a step of its own: Alembic per service, and the statements that keep organizations apart."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.sql import text
+
+from shared.tables import RELAY_TABLES
+
+ROOT: Final = Path(__file__).parent.parent
+OWN_ROWS: Final = "organization_id = nullif(current_setting('app.organization', true), '')::uuid"
+
+FUNCTIONS: Final = (
+    # Instants as RFC 3339 in UTC.
+    """
+    create or replace function pmo_instant(moment timestamptz) returns text language sql immutable parallel safe
+    return to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    """,
+    # Local wall time of a zone, with the offset that the zone has then.
+    """
+    create or replace function pmo_local(wall timestamp, zone text) returns text language sql stable parallel safe
+    return (
+      select to_char(wall, 'YYYY-MM-DD"T"HH24:MI:SS') || case when o.minutes < 0 then '-' else '+' end
+             || to_char(abs(o.minutes) / 60, 'FM00') || ':' || to_char(abs(o.minutes) % 60, 'FM00')
+      from (select (extract(epoch from wall - (wall at time zone zone) at time zone 'UTC') / 60)::int as minutes) o
+    )
+    """,
+    """
+    create or replace function pmo_money(amount numeric, currency text) returns json
+    language sql immutable parallel safe
+    return case when amount is null then null
+                else ('{"amount":"' || amount || '","currency":"' || currency || '"}')::json end
+    """,
+)
+"""One SQL helper per value type: a list's bytes equal the single resource's."""
+
+
+def secure(tables: Iterable[str], *, service: str) -> list[str]:
+    """Return the statements that force row-level security on tables and grant the service's roles their rights."""
+    app, relay = f"{service}_app", f"{service}_relay"
+    statements = []
+    for table in tables:
+        statements += [
+            f"alter table {table} enable row level security",
+            f"alter table {table} force row level security",
+            f"create policy own_rows on {table} using ({OWN_ROWS}) with check ({OWN_ROWS})",
+            f"grant select, insert, update, delete on {table} to {app}",
+        ]
+        if table in {"history", "event_log"}:
+            # What happened stays: the application can add to it, not change it.
+            statements.append(f"revoke update, delete on {table} from {app}")
+        if table in RELAY_TABLES:
+            statements += [
+                f"create policy relay_reads on {table} for select to {relay} using (true)",
+                f"grant select on {table} to {relay}",
+            ]
+        if table.endswith("_pending"):
+            statements += [
+                f"create policy relay_clears on {table} for delete to {relay} using (true)",
+                f"create policy relay_marks on {table} for update to {relay} using (true) with check (true)",
+                f"grant update, delete on {table} to {relay}",
+            ]
+    return statements
+
+
+def configuration(service: str, url: str) -> Config:
+    """Return the Alembic configuration of a service."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "services" / service / "migrations"))
+    config.attributes["url"] = url
+    return config
+
+
+def async_url(url: str) -> str:
+    """Return a PostgreSQL URL in the form that SQLAlchemy's asyncpg dialect takes."""
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+async def migrate(service: str, owner_url: str, revision: str = "head") -> None:
+    """Bring a service's database to a revision (`head`, `base`, or one's id)."""
+    config = configuration(service, owner_url)
+    step = command.downgrade if revision == "base" else command.upgrade
+    await asyncio.to_thread(step, config, revision)
+
+
+def run_environment(metadata: MetaData) -> None:
+    """Run inside a service's `migrations/env.py`: apply the steps in one transaction under a lock."""
+    url: str = context.config.attributes["url"]
+
+    def apply(connection: Connection) -> None:
+        # Two migrators at once wait for one another here.
+        connection.execute(text("select pg_advisory_lock(hashtext('pmo-migrate'))"))
+        connection.commit()
+        context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    async def connect() -> None:
+        engine = create_async_engine(
+            async_url(url), poolclass=pool.NullPool, connect_args={"server_settings": {"lock_timeout": "2s"}}
+        )
+        async with engine.connect() as connection:
+            await connection.run_sync(apply)
+            await connection.commit()
+        await engine.dispose()
+
+    asyncio.run(connect())
+
+
+async def prepare(owner_url: str, metadata: MetaData, *, service: str, functions: Sequence[str] = FUNCTIONS) -> None:
+    """Create all tables of a metadata at once, secured: for tests of the shared kernel that have no service."""
+    engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
+    async with engine.begin() as connection:
+        for statement in functions:
+            await connection.execute(text(statement.replace(":", r"\:")))
+        await connection.run_sync(metadata.create_all)
+        for statement in secure(metadata.tables, service=service):
+            await connection.execute(text(statement))
+    await engine.dispose()
