@@ -1,0 +1,250 @@
+"""Lists: keyset pages whose JSON PostgreSQL writes, with signed cursors, checked filters and sorts."""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from fastapi import Depends, Query, Request
+from pydantic import create_model
+from starlette.responses import Response
+
+from shared.db import Transaction
+from shared.entity import Entity
+from shared.errors import CursorInvalid, FieldError, ValidationFailed
+from shared.types import Schema
+
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 200
+CURSOR_SECONDS: Final = 24 * 3600
+Item = TypeVar("Item")
+
+
+class Links(Schema):
+    """Where this page and the next one are."""
+
+    self: str
+    """This page."""
+    next: str | None
+    """The next page; null on the last one."""
+
+
+class Page(Schema, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    """The rows of this page, in the order asked for."""
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null on the last one."""
+    links: Links
+    total: int | None = None
+    """How many there are in all; only with `include_total=true`."""
+
+
+def page_of(item: type[Item], name: str) -> type[Page[Item]]:
+    """Return the page model of an item under a name that generators show."""
+    return create_model(name, __base__=Page[item], __doc__=f"One page of {name.removesuffix('Page').lower()}s.")  # type: ignore[valid-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort key: an SQL expression over `t`, its type, and whether it can be null (nulls come last)."""
+
+    sql: str
+    kind: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """What a list can be filtered and sorted by. Conditions hold `{}` where their value goes."""
+
+    entity: Entity
+    conditions: Mapping[str, str]
+    sorts: Mapping[str, Sort]
+    default_sort: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of which order and shape is asked for."""
+
+    limit: int
+    cursor: str | None
+    sort: str | None
+    fields: str | None
+    include_total: bool
+    path: str
+    query: str
+    secret: bytes
+
+
+async def _page_request(  # noqa: PLR0917 - the parameters of every list
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many items at most.")] = LIMIT_DEFAULT,
+    cursor: Annotated[
+        str | None, Query(max_length=2048, description="`next_cursor` of the page before; opaque, good for 24 hours.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        Query(max_length=200, description="Names to sort by, comma-separated; `-` in front for descending."),
+    ] = None,
+    fields: Annotated[
+        str | None, Query(max_length=1000, description="Names of the fields wanted, comma-separated; default all.")
+    ] = None,
+    include_total: Annotated[bool, Query(description="Count all items too (costs a scan).")] = False,
+) -> PageRequest:
+    secret: bytes = request.app.state.cursor_secret
+    return PageRequest(limit, cursor, sort, fields, include_total, request.url.path, request.url.query, secret)
+
+
+Paging = Annotated[PageRequest, Depends(_page_request)]
+
+
+def _refuse(parameter: str, code: str, name: str, allowed: Sequence[str]) -> ValidationFailed:
+    detail = f"is not one of: {', '.join(sorted(allowed))}"
+    return ValidationFailed(errors=[FieldError(f"query/{parameter}", code, detail)])
+
+
+def parse_sort(listing: Listing, sort: str | None) -> list[tuple[str, bool]]:
+    """Return (name, descending) pairs; raises ValidationFailed naming the sorts there are."""
+    keys: list[tuple[str, bool]] = []
+    for part in (sort or listing.default_sort).split(","):
+        name = part.removeprefix("-")
+        if name not in listing.sorts or name in {key for key, _ in keys}:
+            raise _refuse("sort", "unknown_sort", name, list(listing.sorts))
+        keys.append((name, part.startswith("-")))
+    return keys
+
+
+def parse_fields(listing: Listing, fields: str | None) -> list[str] | None:
+    """Return the fields wanted, or None for all; raises ValidationFailed naming the fields there are."""
+    if fields is None:
+        return None
+    names = list(dict.fromkeys(fields.split(",")))
+    for name in names:
+        if name not in listing.entity.image:
+            raise _refuse("fields", "unknown_field", name, list(listing.entity.image))
+    return names
+
+
+def _sign(secret: bytes, payload: bytes) -> bytes:
+    return hmac.digest(secret, payload, hashlib.sha256)[:16]
+
+
+def encode_cursor(secret: bytes, scope: str, values: Sequence[object], now: float) -> str:
+    """Return an opaque cursor: the last row's sort values, signed together with what the list is."""
+    payload = orjson.dumps([int(now), scope, list(values)])
+    return base64.urlsafe_b64encode(_sign(secret, payload) + payload).rstrip(b"=").decode()
+
+
+def decode_cursor(secret: bytes, scope: str, cursor: str, now: float, length: int) -> list[object]:
+    """Return the sort values of a cursor; raises CursorInvalid unless it was made by us for this list, lately."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        signature, payload = raw[:16], raw[16:]
+        if not hmac.compare_digest(signature, _sign(secret, payload)):
+            raise CursorInvalid
+        made, named, values = orjson.loads(payload)
+    except (ValueError, TypeError) as error:
+        raise CursorInvalid from error
+    if named != scope or not now - CURSOR_SECONDS <= made <= now + 60 or len(values) != length:
+        raise CursorInvalid
+    return list(values)
+
+
+def _after(keys: Sequence[tuple[Sort, bool]], values: Sequence[object], first: int) -> tuple[str, list[object]]:
+    """Return the condition for rows after the given values, and its parameters from `$first` on."""
+    marks = [f"${first + n}::text::{key.kind}" for n, (key, _) in enumerate(keys)]
+    if not any(key.nullable or descending for key, descending in keys):
+        return f"({', '.join(key.sql for key, _ in keys)}) > ({', '.join(marks)})", list(values)
+    alternatives = []
+    for n, (key, descending) in enumerate(keys):
+        if values[n] is None:
+            continue  # nulls come last: only ties follow, and later keys break those
+        ties = [f"{k.sql} is not distinct from {marks[m]}" for m, (k, _) in enumerate(keys[:n])]
+        beyond = f"{key.sql} {'<' if descending else '>'} {marks[n]}"
+        if key.nullable:
+            beyond = f"({beyond} or {key.sql} is null)"
+        alternatives.append(" and ".join([*ties, beyond]))
+    return "(" + " or ".join(f"({a})" for a in alternatives) + ")", list(values)
+
+
+async def page(
+    tx: Transaction,
+    listing: Listing,
+    wanted: PageRequest,
+    filters: Mapping[str, object],
+    *,
+    restrict: tuple[str, object] | None = None,
+) -> Response:
+    """Answer a list: `filters` by name (None: not asked for), `restrict` is what the caller's rights add."""
+    entity = listing.entity
+    order = parse_sort(listing, wanted.sort)
+    fields = parse_fields(listing, wanted.fields)
+    values: list[object] = [tx.organization_id]
+    conditions = ["t.organization_id = $1"]
+    for name, value in filters.items():
+        if value is not None:
+            values.append(value)
+            conditions.append(listing.conditions[name].replace("{}", f"${len(values)}"))
+    if restrict is not None:
+        values.append(restrict[1])
+        conditions.append(restrict[0].replace("{}", f"${len(values)}"))
+    counted = " and ".join(conditions), list(values)
+
+    keys = [(listing.sorts[name], descending) for name, descending in order]
+    keys.append((Sort("t.id", "uuid"), False))
+    scope = orjson.dumps(
+        [tx.organization_id, wanted.path, order, {k: v for k, v in filters.items() if v is not None}], default=str
+    ).decode()
+    scope = hashlib.sha256(scope.encode()).hexdigest()[:16]
+    now = time.time()
+    if wanted.cursor is not None:
+        after = decode_cursor(wanted.secret, scope, wanted.cursor, now, len(keys))
+        condition, more = _after(keys, after, len(values) + 1)
+        conditions.append(condition)
+        values += more
+    ordering = ", ".join(
+        f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
+    )
+    values.append(wanted.limit + 1)
+    rows = await tx.fetch(
+        f"select (select row_to_json(i)::text from (select {entity.select(fields)}) i) as image,"
+        f" json_build_array({', '.join(f'({key.sql})::text' for key, _ in keys)})::text as keys"
+        f" from {entity.table.name} t {entity.join} where {' and '.join(conditions)}"
+        f" order by {ordering} limit ${len(values)}",
+        *values,
+    )
+    cursor = None
+    if len(rows) > wanted.limit:
+        rows = rows[: wanted.limit]
+        cursor = encode_cursor(wanted.secret, scope, orjson.loads(rows[-1]["keys"]), now)
+    total = None
+    if wanted.include_total:
+        where, known = counted
+        total = await tx.fetchint(f"select count(*) from {entity.table.name} t {entity.join} where {where}", *known)
+    return answer([row["image"] for row in rows], wanted, cursor, total)
+
+
+def answer(images: Sequence[str], wanted: PageRequest, cursor: str | None, total: int | None = None) -> Response:
+    """Return the page as bytes: the images stand in it as PostgreSQL wrote them."""
+    here = wanted.path + (f"?{wanted.query}" if wanted.query else "")
+    following = None
+    if cursor is not None:
+        query = [(k, v) for k, v in parse_qsl(wanted.query, keep_blank_values=True) if k != "cursor"]
+        following = f"{wanted.path}?{urlencode([*query, ('cursor', cursor)])}"
+    tail: dict[str, object] = {"next_cursor": cursor, "links": {"self": here, "next": following}, "total": total}
+    body = b'{"items":[' + ",".join(images).encode() + b"]," + orjson.dumps(tail)[1:]
+    headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def owned_by(subject: str | None, column: str = "t.owner") -> tuple[str, object] | None:
+    """Return the restriction to the caller's own rows; None for a caller who sees all."""
+    return None if subject is None else (f"{column} = {{}}", subject)

@@ -1,0 +1,435 @@
+"""What every operation goes through: caller, permission, body, one transaction, idempotency, problems."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Annotated, Final, TypedDict
+
+import asyncpg
+import structlog
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from shared import idempotency, messaging
+from shared.auth import InternalTokenVerifier, Principal
+from shared.concurrency import etag, expected_version, not_modified
+from shared.db import Context, Database, Transaction
+from shared.entity import Written
+from shared.errors import (
+    Busy,
+    Conflict,
+    DeadlineExceeded,
+    FieldError,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Problem,
+    Unavailable,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+    ValidationFailed,
+    render,
+)
+from shared.permissions import Permission, Reach
+from shared.strict_json import loads
+from shared.telemetry import request_id, trace_id, traceparent
+from shared.types import Schema
+
+log = structlog.get_logger()
+
+JSON_LIMIT: Final = 1024 * 1024
+SPOOL_MEMORY: Final = 1024 * 1024
+COMMON_PROBLEMS: Final = (400, 401, 403, 422, 429, 500, 502, 503, 504)
+DESCRIPTIONS: Final = {
+    400: "The request cannot be understood.",
+    401: "No valid credential.",
+    403: "The caller may not do this.",
+    404: "No such resource, or not for this caller.",
+    409: "The request contradicts the present state.",
+    412: "The object has changed since it was read.",
+    413: "The body is too large.",
+    415: "The media type is not supported.",
+    422: "The input is not acceptable.",
+    428: "If-Match is required.",
+    429: "Too many requests.",
+    500: "An unexpected failure.",
+    502: "A service behind the gateway is down.",
+    503: "No capacity at the moment.",
+    504: "The deadline was exceeded.",
+}
+
+
+class FieldErrorRead(Schema):
+    """One mistake in the input."""
+
+    pointer: str
+    """Where: a JSON pointer into the body, or `query/<name>`, `path/<name>`, `header/<name>`."""
+    code: str
+    """Which mistake; stable."""
+    detail: str
+    """Why, for people."""
+
+
+class ProblemRead(Schema):
+    """A problem as of RFC 9457."""
+
+    type: str
+    """A page of the documentation with cause and cure."""
+    title: str
+    """What happened, the same for all problems of the type."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """What happened this time."""
+    instance: str
+    """The path of the request."""
+    code: str
+    """Stable code to program against."""
+    errors: list[FieldErrorRead]
+    """All mistakes in the input at once."""
+    request_id: str
+    """Names the request in the logs."""
+    trace_id: str | None
+    """The W3C trace id."""
+
+
+class _Declared(TypedDict):
+    openapi_extra: dict[str, object]
+    responses: dict[int | str, dict[str, object]]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """Return OpenAPI responses for problem statuses."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": DESCRIPTIONS[status], "content": content} for status in sorted(set(statuses))}
+
+
+def operation(
+    permission: Permission,
+    *statuses: int,
+    scope: str | None = None,
+    max_body_bytes: int | None = None,
+    deadline_ms: int | None = None,
+    media_types: Sequence[str] = ("application/json",),
+    spooled: bool = False,
+    extra: Mapping[str, object] | None = None,
+) -> _Declared:
+    """Declare what an operation needs and can answer: every route of a service is made with this."""
+    declared: dict[str, object] = {"x-pmo-permission": str(permission), **(extra or {})}
+    if scope is not None:
+        declared["x-pmo-scope"] = scope
+    if max_body_bytes is not None:
+        declared["x-pmo-max-body-bytes"] = max_body_bytes
+    if deadline_ms is not None:
+        declared["x-pmo-deadline-ms"] = deadline_ms
+    if spooled:
+        declared["x-pmo-stream"] = True
+    if tuple(media_types) != ("application/json",):
+        declared["x-pmo-media-types"] = list(media_types)
+    return {"openapi_extra": declared, "responses": problems(*COMMON_PROBLEMS, *statuses)}
+
+
+@dataclass(slots=True)
+class Call:
+    """One request inside its transaction."""
+
+    tx: Transaction
+    principal: Principal
+    reach: Reach
+    if_match: str | None
+    if_none_match: str | None
+    spool: IO[bytes] | None = None
+    digest: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def own_only(self) -> str | None:
+        """The subject whose projects alone the caller may touch; None: all of the organization."""
+        return self.principal.subject if self.reach is Reach.OWN else None
+
+    @property
+    def expected(self) -> int:
+        """The version that If-Match names; raises PreconditionRequired or PreconditionFailed."""
+        return expected_version(self.if_match)
+
+    def one(self, version: int, image: str) -> Response:
+        """Answer a single resource with its ETag, or 304."""
+        if not_modified(self.if_none_match, version):
+            return Response(status_code=304, headers={"ETag": etag(version)})
+        return Response(image, media_type="application/json", headers={"ETag": etag(version)})
+
+    def written(self, written: Written, status: int = 200, location: str | None = None) -> Response:
+        """Answer a write with the image, its ETag and the position that reads can wait for."""
+        headers = {"PMO-Position": written.position}
+        if location is not None:
+            headers["Location"] = location
+        if written.image is None:
+            return Response(status_code=204, headers=headers)
+        headers["ETag"] = etag(written.version)
+        return Response(written.image, status, headers, media_type="application/json")
+
+
+async def _call(request: Request) -> Call:
+    call: Call = request.state.call
+    return call
+
+
+Current = Annotated[Call, Depends(_call)]
+
+
+class StrictRequest(Request):
+    """A request whose JSON was read strictly before the transaction began."""
+
+    async def json(self) -> object:
+        """Return the parsed body."""
+        return self.state.json
+
+
+def from_database(error: asyncpg.PostgresError | OSError | asyncpg.InterfaceError) -> Problem | None:
+    """Return the problem that a database error means for the caller; None for our own bugs."""
+    match error:
+        case asyncpg.UniqueViolationError():
+            return Conflict("Something with the same unique value exists already.")
+        case asyncpg.ForeignKeyViolationError():
+            return Conflict("It refers to, or is referred to by, something else.")
+        case asyncpg.LockNotAvailableError() | asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+            return Busy()
+        case asyncpg.QueryCanceledError():
+            return DeadlineExceeded()
+        case (
+            asyncpg.PostgresConnectionError()
+            | asyncpg.CannotConnectNowError()
+            | asyncpg.AdminShutdownError()
+            | asyncpg.CrashShutdownError()
+            | asyncpg.TooManyConnectionsError()
+            | asyncpg.DiskFullError()
+            | asyncpg.InterfaceError()
+            | OSError()
+        ):
+            return Unavailable()
+    return None
+
+
+def from_validation(error: RequestValidationError) -> ValidationFailed:
+    """Return all mistakes of a request as field errors; the input itself is not repeated."""
+    errors = []
+    for item in error.errors():
+        place, *rest = item["loc"]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in rest)
+        pointer = pointer or "/" if place == "body" else f"{place}{pointer}"
+        message = str(item["msg"]).removeprefix("Value error, ")
+        errors.append(FieldError(pointer, str(item["type"]), message[:300]))
+    return ValidationFailed(errors=errors[:100])
+
+
+class Operation(APIRoute):
+    """A route that denies by default and wraps each request in one transaction, committed before the answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        """Return the handler with everything around it; raises at start if no permission is declared."""
+        original = super().get_route_handler()
+        extra = self.openapi_extra or {}
+        permission = Permission(str(extra["x-pmo-permission"]))
+        limit = int(str(extra.get("x-pmo-max-body-bytes", JSON_LIMIT)))
+        spooled = bool(extra.get("x-pmo-stream"))
+        media_types = [str(m) for m in extra.get("x-pmo-media-types", ["application/json"])]
+        if "application/merge-patch+json" in media_types:
+            media_types.append("application/json")
+        known = {p.alias for p in self._query_parameters()}
+        repeatable = {p.alias for p in self._query_parameters() if getattr(p, "sequence", False)}
+
+        async def handle(request: Request) -> Response:
+            database: Database = request.app.state.database
+            verifier: InternalTokenVerifier = request.app.state.verifier
+            headers = request.headers
+            principal = verifier.verify(headers.get("authorization"))
+            reached = principal.reach(permission)
+            if reached is None:
+                raise Forbidden
+            check_query(request, known, repeatable)
+            spool: IO[bytes] | None = None
+            body = b""
+            if spooled:
+                spool, digest = await spool_body(request, limit, media_types)
+            else:
+                body = await read_body(request, limit, media_types, needed=self.body_field is not None)
+                digest = hashlib.sha256(body).digest()
+            strict = StrictRequest(request.scope, request.receive)
+            strict._body = body
+            if body and not spooled:
+                strict.state.json = loads(body)
+            context = Context(
+                principal.organization_id,
+                principal.subject,
+                request_id(headers.get("x-request-id")),
+                "",
+                traceparent(headers.get("traceparent")),
+                clean_reason(headers.get("pmo-reason")),
+            )
+            if wanted := headers.get("pmo-wait-for"):
+                await messaging.wait_for(database, context, messaging.parse_positions(wanted), seconds=5.0)
+            key = headers.get("idempotency-key") if request.method in {"POST", "PATCH"} else None
+            try:
+                async with database.transaction(context) as tx:
+                    if key is not None:
+                        parts = (
+                            principal.subject,
+                            request.method,
+                            request.url.path + "?" + request.url.query,
+                            headers.get("if-match", ""),
+                            headers.get("content-type", ""),
+                        )
+                        mark = idempotency.fingerprint(parts, digest)
+                        stored = await idempotency.replay(tx, idempotency.checked(key), mark)
+                        if stored is not None:
+                            return stored
+                    request.state.call = Call(
+                        tx,
+                        principal,
+                        reached,
+                        headers.get("if-match"),
+                        headers.get("if-none-match"),
+                        spool,
+                        digest,
+                    )
+                    response = await original(strict)
+                    if key is not None:
+                        await idempotency.keep(tx, key, mark, response)
+                return response
+            finally:
+                if spool is not None:
+                    await asyncio.to_thread(spool.close)
+
+        return handle
+
+    def _query_parameters(self) -> list["_Parameter"]:
+        found: list[_Parameter] = []
+        pending = [self.dependant]
+        while pending:
+            dependant = pending.pop()
+            found += [_Parameter(p.alias, "list" in str(p.field_info.annotation)) for p in dependant.query_params]
+            pending += dependant.dependencies
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    alias: str
+    sequence: bool
+
+
+def check_query(request: Request, known: set[str], repeatable: set[str]) -> None:
+    """Refuse unknown query parameters, and repeated ones that are not lists."""
+    seen: set[str] = set()
+    errors = []
+    for name, _ in request.query_params.multi_items():
+        if name not in known:
+            allowed = ", ".join(sorted(known)) or "none"
+            errors.append(FieldError("query", "unknown_parameter", f"unknown parameter; allowed: {allowed}"))
+        elif name in seen and name not in repeatable:
+            errors.append(FieldError(f"query/{name}", "repeated_parameter", "may be given once"))
+        seen.add(name)
+    if errors:
+        raise ValidationFailed(errors=errors[:20])
+
+
+def clean_reason(text: str | None) -> str | None:
+    """Return the caller's reason for a change, as history keeps it."""
+    return None if text is None else "".join(c for c in text if c.isprintable())[:500] or None
+
+
+def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedEncoding
+    given, _, parameters = request.headers.get("content-type", "").partition(";")
+    if given.strip().lower() not in media_types:
+        raise UnsupportedMediaType(f"Send one of: {', '.join(media_types)}.")
+    charset = parameters.strip().lower()
+    if charset.startswith("charset=") and charset[8:].strip('"') not in {"utf-8", "utf8"} and "json" in given:
+        raise UnsupportedMediaType("JSON is UTF-8.")
+
+
+async def read_body(request: Request, limit: int, media_types: Sequence[str], *, needed: bool) -> bytes:
+    """Return the whole body; raises before reading when it is too large or of the wrong type."""
+    length = request.headers.get("content-length")
+    if length is not None and int(length) > limit:
+        raise PayloadTooLarge
+    parts, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge
+        parts.append(chunk)
+    body = b"".join(parts)
+    if needed and (body or request.headers.get("content-type")):
+        _check_media_type(request, media_types)
+    if needed and not body:
+        if not request.headers.get("content-type"):
+            raise UnsupportedMediaType("A body is needed.")
+        raise ValidationFailed(errors=[FieldError("/", "missing", "a body is needed")])
+    return body
+
+
+async def spool_body(request: Request, limit: int, media_types: Sequence[str]) -> tuple[IO[bytes], bytes]:
+    """Write the body to a temporary file while it arrives and return the file and its SHA-256."""
+    _check_media_type(request, media_types)
+    length = request.headers.get("content-length")
+    if length is not None and int(length) > limit:
+        raise PayloadTooLarge
+    digest = hashlib.sha256()
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY)  # noqa: SIM115 - closed by the route
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLarge
+            digest.update(chunk)
+            if size > SPOOL_MEMORY:
+                await asyncio.to_thread(spool.write, chunk)
+            else:
+                spool.write(chunk)
+    except BaseException:
+        spool.close()
+        raise
+    spool.seek(0)
+    return spool, digest.digest()
+
+
+def to_response(request: Request, problem: Problem) -> Response:
+    """Render a problem for a request."""
+    parent = traceparent(request.headers.get("traceparent"))
+    status, headers, body = render(
+        problem,
+        instance=request.url.path,
+        request_id=request_id(request.headers.get("x-request-id")),
+        trace_id=trace_id(parent),
+    )
+    response = Response(body, status)
+    response.raw_headers[:] = headers
+    return response
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Turn any exception into a problem; what is not foreseen is logged and answered as 500 without its text."""
+    match error:
+        case Problem():
+            return to_response(request, error)
+        case RequestValidationError():
+            return to_response(request, from_validation(error))
+        case HTTPException(status_code=404):
+            return to_response(request, NotFound())
+        case HTTPException(status_code=405, headers=headers):
+            return to_response(request, MethodNotAllowed(headers=headers))
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
+            known = from_database(error)
+            if known is not None:
+                log.warning("database_refused", error=repr(error), path=request.url.path)
+                return to_response(request, known)
+    log.error("unexpected_error", error=repr(error), path=request.url.path, exc_info=error)
+    return to_response(request, Problem())

@@ -1,0 +1,93 @@
+"""Logs as JSON lines with the request's id, and the metrics that every service exposes."""
+
+import logging
+import re
+import secrets
+import sys
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from uuid_utils.compat import uuid7
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+REGISTRY: Final = CollectorRegistry()
+
+REQUEST_SECONDS: Final = Histogram(
+    "pmo_request_seconds",
+    "Seconds per request by route template.",
+    ["service", "method", "route", "status"],
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+OUTBOX_DEPTH: Final = Gauge("pmo_outbox_pending", "Events not yet acknowledged by the broker.", registry=REGISTRY)
+OUTBOX_AGE: Final = Gauge("pmo_outbox_oldest_seconds", "Age of the oldest event pending.", registry=REGISTRY)
+CONSUMER_LAG: Final = Gauge(
+    "pmo_consumer_pending", "Messages that a durable has not yet handled.", ["consumer"], registry=REGISTRY
+)
+CONSUMER_REDELIVERIES: Final = Counter(
+    "pmo_consumer_redeliveries", "Messages delivered again.", ["consumer"], registry=REGISTRY
+)
+CONSUMER_DEAD: Final = Counter(
+    "pmo_consumer_dead_letters", "Messages put into the dead letters.", ["consumer"], registry=REGISTRY
+)
+CONSUMER_SECONDS: Final = Histogram(
+    "pmo_consumer_batch_seconds", "Seconds per handled batch.", ["consumer"], registry=REGISTRY
+)
+
+
+def configure_logging(service: str, level: str) -> None:
+    """Write one JSON line per log record to standard output; foreign loggers go the same way."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        lambda _logger, _method, event: {**event, "service": service},
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = name != "uvicorn.access"
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def new_request_id() -> str:
+    """Return a fresh request id."""
+    return str(uuid7())
+
+
+def request_id(given: str | None) -> str:
+    """Return the caller's request id if it is sane, else a fresh one."""
+    return given if given is not None and REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def traceparent(given: str | None) -> str:
+    """Return the caller's W3C traceparent if it is valid, else the start of a new trace."""
+    if given is not None and TRACEPARENT.fullmatch(given):
+        return given
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def trace_id(parent: str) -> str | None:
+    """Return the trace id of a traceparent."""
+    return parent[3:35] if TRACEPARENT.fullmatch(parent) else None
