@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
 
-from services.local import nats_config
+from services.local import nats_config, probe
 from services.local.errors import LocalRuntimeError
 from services.local.files import free_port, tail, write_private
 from services.local.process import Child, spawn
@@ -75,19 +75,8 @@ class NatsServer:
             self.child = None
 
     async def _healthy(self) -> bool:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.monitoring_port)
-        except OSError:
-            return False
-        try:
-            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
-            await writer.drain()
-            async with asyncio.timeout(2):
-                return b" 200 " in await reader.readline()
-        except (OSError, TimeoutError):
-            return False
-        finally:
-            writer.close()
+        answer = await probe.get(self.monitoring_port, "/healthz")
+        return answer is not None and answer[0] == 200
 
 
 def _passwords(file: Path) -> dict[str, str]:
