@@ -1,7 +1,10 @@
 """The tables that every service has beside its own: versions, history, events, pending sets, idempotency."""
 
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
 
+from pydantic_core import PydanticUndefined
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Field, SQLModel
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,6 +40,12 @@ def _organization() -> Column[object]:
 
 def _instant(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=text("now()") if now else None)
+
+
+def instant(*, now: bool = False, default: object = PydanticUndefined) -> Any:
+    """Return a column for an instant."""
+    arguments = {"server_default": text("now()")} if now else {}
+    return Field(default, sa_type=DateTime(timezone=True), sa_column_kwargs=arguments)
 
 
 def infrastructure(metadata: MetaData) -> None:
@@ -146,8 +156,40 @@ def infrastructure(metadata: MetaData) -> None:
         Column("producer", Text, primary_key=True),
         Column("aggregate_id", Uuid, primary_key=True),
         Column("version", BigInteger, nullable=False),
+        Column("waiting", Boolean, nullable=False, server_default=text("false")),
         _instant("updated_at", now=True),
         comment="How far this service has applied each aggregate of another service.",
+    )
+    Table(
+        "inbox_parked",
+        metadata,
+        _organization(),
+        Column("producer", Text, primary_key=True),
+        Column("aggregate_id", Uuid, primary_key=True),
+        Column("version", BigInteger, primary_key=True),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        _instant("retry_at", nullable=True),
+        _instant("parked_at", now=True),
+        Column("reason", Text, nullable=False, server_default=""),
+        Column("consumer", Text, nullable=False),
+        Column("stream", Text, nullable=False),
+        Column("stream_sequence", BigInteger, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("headers", JSON, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        comment="Events that wait: for their predecessor, or for their next try. Their aggregate's position is waiting.",
+        postgresql_with={"fillfactor": 70},
+    )
+    Table(
+        "inbox_gap",
+        metadata,
+        _organization(),
+        Column("producer", Text, primary_key=True),
+        Column("aggregate_id", Uuid, primary_key=True),
+        Column("from_version", BigInteger, primary_key=True),
+        Column("to_version", BigInteger, nullable=False),
+        _instant("accepted_at", now=True),
+        comment="Versions that never came and were passed over; they are still applied should they come later.",
     )
     Table(
         "dead_letter",
@@ -169,3 +211,13 @@ def infrastructure(metadata: MetaData) -> None:
         Column("replayed_at", DateTime(timezone=True)),
         comment="Messages that could not be handled, with the reason; they can be replayed.",
     )
+
+
+class EntityRow(SQLModel):
+    """The columns that every entity has. A service derives its own base from it, with its own metadata."""
+
+    organization_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    version: int
+    created_at: datetime = instant(now=True)
+    updated_at: datetime = instant(now=True)

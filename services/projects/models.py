@@ -1,0 +1,401 @@
+"""The tables of projects, and how PostgreSQL writes each entity's image."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, LargeBinary, MetaData, Table, UniqueConstraint, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field
+
+from shared.entity import Entity
+from shared.tables import NAMING, EntityRow, infrastructure, instant
+
+METADATA: Final = MetaData(naming_convention=NAMING)
+infrastructure(METADATA)
+
+
+class Row(EntityRow, registry=registry(metadata=METADATA)):
+    """Base of this service's tables."""
+
+
+def _project_key(*columns: str) -> ForeignKeyConstraint:
+    """Return the foreign key to the project; the organization is part of it, so it never crosses organizations."""
+    return ForeignKeyConstraint(
+        ["organization_id", "project_id"], ["project.organization_id", "project.id"], ondelete="CASCADE"
+    )
+
+
+class ProjectRow(Row, table=True):
+    """A project and the settings of its plan."""
+
+    __tablename__ = "project"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "key"),
+        Index(
+            "uq_project_source",
+            "organization_id",
+            "source_id",
+            unique=True,
+            postgresql_where=text("source_id is not null"),
+        ),
+        Index("ix_project_owner", "organization_id", "owner", "id"),
+    )
+    key: str
+    name: str
+    description: str = ""
+    status: str
+    owner: str
+    currency: str
+    time_zone: str
+    start: datetime
+    status_date: datetime | None = None
+    source_id: str | None = None
+    calendar_id: UUID | None = None
+    schedules_from_finish: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    planned_finish: datetime | None = None
+    minutes_per_day: int = Field(default=480, sa_column_kwargs={"server_default": "480"})
+    minutes_per_week: int = Field(default=2400, sa_column_kwargs={"server_default": "2400"})
+    days_per_month: int = Field(default=20, sa_column_kwargs={"server_default": "20"})
+    critical_slack_minutes: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class CalendarRow(Row, table=True):
+    """A working calendar of a project."""
+
+    __tablename__ = "calendar"
+    __table_args__ = (_project_key(), Index("ix_calendar_project", "organization_id", "project_id", "id"))
+    project_id: UUID
+    source_id: str
+    name: str
+    definition: str = Field(sa_type=JSON)
+
+
+class TaskRow(Row, table=True):
+    """One row of a project's work breakdown structure."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        _project_key(),
+        Index("ix_task_position", "organization_id", "project_id", "position", "id"),
+        Index(
+            "uq_task_source",
+            "organization_id",
+            "project_id",
+            "source_id",
+            unique=True,
+            postgresql_where=text("source_id is not null"),
+        ),
+    )
+    project_id: UUID
+    parent_id: UUID | None = None
+    position: int
+    source_id: str | None = None
+    name: str
+    description: str = ""
+    work_breakdown_structure: str = ""
+    outline_level: int = 1
+    is_summary: bool = False
+    is_milestone: bool = False
+    is_active: bool = True
+    is_manual: bool = False
+    priority: int = 500
+    duration_minutes: int = 0
+    is_elapsed_duration: bool = False
+    calendar_id: UUID | None = None
+    ignores_resource_calendar: bool = False
+    constraint_type: str = "as_soon_as_possible"
+    constraint_date: datetime | None = None
+    deadline: datetime | None = None
+    planned_start: datetime | None = None
+    planned_finish: datetime | None = None
+    percent_complete: Decimal = Decimal(0)
+    percent_work_complete: Decimal = Decimal(0)
+    physical_percent_complete: Decimal = Decimal(0)
+    uses_physical_percent: bool = False
+    actual_start: datetime | None = None
+    actual_finish: datetime | None = None
+    actual_duration_minutes: int = 0
+    remaining_duration_minutes: int | None = None
+    stop: datetime | None = None
+    resume: datetime | None = None
+    leveling_delay_minutes: int = 0
+    work_minutes: int = 0
+    actual_work_minutes: int = 0
+    remaining_work_minutes: int = 0
+    fixed_cost: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    actual_cost: Decimal = Decimal(0)
+    baseline_start: datetime | None = None
+    baseline_finish: datetime | None = None
+    baseline_duration_minutes: int | None = None
+    baseline_work_minutes: int | None = None
+    baseline_cost: Decimal | None = None
+    progress_at: datetime | None = instant(default=None)
+
+
+class DependencyRow(Row, table=True):
+    """A link between two tasks of a project."""
+
+    __tablename__ = "dependency"
+    __table_args__ = (_project_key(), Index("ix_dependency_project", "organization_id", "project_id", "id"))
+    project_id: UUID
+    predecessor_id: UUID
+    successor_id: UUID
+    type: str
+    lag: int = 0
+    lag_unit: str = "working"
+
+
+class PlanResourceRow(Row, table=True):
+    """A resource as a project's plan names it."""
+
+    __tablename__ = "plan_resource"
+    __table_args__ = (_project_key(), Index("ix_plan_resource_project", "organization_id", "project_id", "id"))
+    project_id: UUID
+    source_id: str
+    name: str
+    type: str
+    email: str | None = None
+    max_units: Decimal
+    calendar_id: UUID | None = None
+    standard_rate: Decimal | None = None
+    overtime_rate: Decimal | None = None
+    cost_per_use: Decimal = Decimal(0)
+
+
+class AssignmentRow(Row, table=True):
+    """A resource's share in a task."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (_project_key(), Index("ix_assignment_project", "organization_id", "project_id", "id"))
+    project_id: UUID
+    source_id: str
+    task_id: UUID
+    resource_id: UUID | None = None
+    units: Decimal
+    work_minutes: int = 0
+    actual_work_minutes: int = 0
+    remaining_work_minutes: int = 0
+    cost: Decimal = Decimal(0)
+    actual_cost: Decimal = Decimal(0)
+    planned_start: datetime | None = None
+    planned_finish: datetime | None = None
+
+
+class ProgressRow(Row, table=True):
+    """What someone stated of a task's progress, and as of when. Facts are kept, never changed."""
+
+    __tablename__ = "progress"
+    __table_args__ = (_project_key(), Index("ix_progress_task", "organization_id", "task_id", "at"))
+    project_id: UUID
+    task_id: UUID
+    at: datetime = instant()
+    percent_complete: Decimal
+    actual_cost: Decimal | None = None
+    remaining_work_minutes: int | None = None
+    source: str = ""
+
+
+class ScheduleRow(Row, table=True):
+    """The present schedule of a project; `id` is the project's, `version` the revision."""
+
+    __tablename__ = "schedule"
+    project_start: datetime | None = None
+    project_finish: datetime | None = None
+    problem: str | None = None
+
+
+class ScheduleItemRow(Row, table=True):
+    """A task's dates in the present schedule; `id` is the task's."""
+
+    __tablename__ = "schedule_item"
+    __table_args__ = (Index("ix_schedule_item_position", "organization_id", "project_id", "position", "id"),)
+    project_id: UUID
+    position: int
+    early_start: datetime
+    early_finish: datetime
+    late_start: datetime
+    late_finish: datetime
+    total_float_minutes: int
+    free_float_minutes: int
+    is_critical: bool
+
+
+class ImportRow(Row, table=True):
+    """A file that came in, and what became of it."""
+
+    __tablename__ = "plan_import"
+    format: str
+    sha256: str
+    size_bytes: int
+    operation_id: UUID
+    project_id: UUID | None = None
+    target_project_id: UUID | None = None
+    dry_run: bool = False
+    status: str
+    actor: str
+    own_only: bool = False
+    content: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class KeyCounterRow(Row, table=True):
+    """The last number given to a human key in an organization; `version` is the number."""
+
+    __tablename__ = "key_counter"
+
+
+TABLES: Final = tuple(METADATA.tables)
+
+
+def _table(row: type[Row]) -> Table:
+    table: Table = METADATA.tables[str(row.__tablename__)]
+    return table
+
+
+_STAMPS: Final = {"created_at": "pmo_instant(t.created_at)", "updated_at": "pmo_instant(t.updated_at)"}
+_JOIN_PROJECT: Final = "join project p on p.organization_id = t.organization_id and p.id = t.project_id"
+
+
+def _plain(*names: str) -> dict[str, str]:
+    return {name: f"t.{name}" for name in names}
+
+
+def _wall(*names: str) -> dict[str, str]:
+    return {name: f"pmo_local(t.{name}, p.time_zone)" for name in names}
+
+
+def _money(*names: str) -> dict[str, str]:
+    return {name: f"pmo_money(t.{name}, p.currency)" for name in names}
+
+
+PROJECT: Final = Entity(
+    "projects",
+    "project",
+    _table(ProjectRow),
+    {
+        **_plain("id", "version", "key", "name", "description", "status", "owner", "currency", "time_zone"),
+        "start": "pmo_local(t.start, t.time_zone)",
+        "status_date": "pmo_local(t.status_date, t.time_zone)",
+        **_plain("source_id", "calendar_id", "minutes_per_day"),
+        **_STAMPS,
+    },
+    root="id",
+)
+TASK: Final = Entity(
+    "projects",
+    "task",
+    _table(TaskRow),
+    {
+        **_plain(
+            "id",
+            "version",
+            "project_id",
+            "parent_id",
+            "position",
+            "source_id",
+            "name",
+            "description",
+            "work_breakdown_structure",
+            "outline_level",
+            "is_summary",
+            "is_milestone",
+            "is_active",
+            "is_manual",
+            "priority",
+            "duration_minutes",
+            "is_elapsed_duration",
+            "calendar_id",
+            "constraint_type",
+        ),
+        **_wall("constraint_date", "deadline", "planned_start", "planned_finish"),
+        **_plain("percent_complete", "physical_percent_complete", "uses_physical_percent"),
+        **_wall("actual_start", "actual_finish"),
+        **_plain("work_minutes", "actual_work_minutes", "remaining_work_minutes"),
+        **_money("cost", "actual_cost"),
+        **_wall("baseline_start", "baseline_finish"),
+        **_plain("baseline_duration_minutes", "baseline_work_minutes"),
+        **_money("baseline_cost"),
+        "progress_at": "pmo_instant(t.progress_at)",
+        **_STAMPS,
+    },
+    root="project_id",
+    join=_JOIN_PROJECT,
+)
+CALENDAR: Final = Entity(
+    "projects",
+    "calendar",
+    _table(CalendarRow),
+    {**_plain("id", "version", "project_id", "source_id", "name", "definition"), **_STAMPS},
+    root="project_id",
+)
+DEPENDENCY: Final = Entity(
+    "projects",
+    "dependency",
+    _table(DependencyRow),
+    {**_plain("id", "version", "project_id", "predecessor_id", "successor_id", "type", "lag", "lag_unit"), **_STAMPS},
+    root="project_id",
+)
+PLAN_RESOURCE: Final = Entity(
+    "projects",
+    "resource",
+    _table(PlanResourceRow),
+    {
+        **_plain("id", "version", "project_id", "source_id", "name", "type", "email", "max_units", "calendar_id"),
+        **_money("standard_rate", "overtime_rate", "cost_per_use"),
+        **_STAMPS,
+    },
+    root="project_id",
+    join=_JOIN_PROJECT,
+)
+ASSIGNMENT: Final = Entity(
+    "projects",
+    "assignment",
+    _table(AssignmentRow),
+    {
+        **_plain(
+            "id",
+            "version",
+            "project_id",
+            "source_id",
+            "task_id",
+            "resource_id",
+            "units",
+            "work_minutes",
+            "actual_work_minutes",
+            "remaining_work_minutes",
+        ),
+        **_money("cost", "actual_cost"),
+        **_wall("planned_start", "planned_finish"),
+        **_STAMPS,
+    },
+    root="project_id",
+    join=_JOIN_PROJECT,
+)
+PROGRESS: Final = Entity(
+    "projects",
+    "task",
+    _table(ProgressRow),
+    {
+        **_plain("id", "version", "project_id", "task_id"),
+        "at": "pmo_instant(t.at)",
+        **_plain("percent_complete"),
+        **_money("actual_cost"),
+        **_plain("remaining_work_minutes", "source"),
+    },
+    root="project_id",
+    join=_JOIN_PROJECT,
+)
+IMPORT: Final = Entity(
+    "projects",
+    "import",
+    _table(ImportRow),
+    {
+        **_plain("id", "version", "format", "sha256", "size_bytes"),
+        "operation_id": "'projects-' || t.operation_id",
+        **_plain("project_id", "dry_run", "status", "actor"),
+        **_STAMPS,
+    },
+    root="id",
+)
