@@ -1,0 +1,99 @@
+"""A project's baseline on the time axis: its working days, the planned value at the end of each, the time elapsed.
+
+Period k is the k-th working day of the project's calendar. It runs to that day's midnight, the first one from the
+baseline start, the last one to the baseline finish, so that a project on plan ends with ES = AT = PD.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Self
+
+from services.kpi.domain.earned_schedule import PlannedCurve
+from services.kpi.domain.measure import ARITHMETIC
+from services.kpi.domain.planned_value import InvalidBaseline, PlannedWork, WorkingIndex, indexes_at
+
+DAY: Final = 1440
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """A baseline prepared once and asked often; minutes are local wall time. Build it with `compiled`."""
+
+    work: PlannedWork
+    calendars: tuple[WorkingIndex, ...]
+    project_calendar: WorkingIndex
+    start: int
+    finish: int
+    period_ends: tuple[int, ...]
+    curve: PlannedCurve
+
+    @classmethod
+    def compiled(
+        cls,
+        work: PlannedWork,
+        calendars: Sequence[WorkingIndex],
+        project_calendar: WorkingIndex,
+        start: int,
+        finish: int,
+    ) -> Self:
+        """Lay out the periods between the earliest baseline start and the latest baseline finish of all tasks."""
+        if finish < start:
+            raise InvalidBaseline("the baseline finish lies before its start")
+        if work.calendar.size and int(work.calendar.max()) >= len(calendars):
+            raise InvalidBaseline("a calendar position is beyond the calendars given")
+        ends = _working_day_ends(project_calendar, start, finish)
+        if ends:
+            ends[-1] = finish
+        planned = work.curve(indexes_at(calendars, ends))
+        if planned and planned[-1] != work.budget_at_completion:
+            raise InvalidBaseline("a task is planned beyond the baseline finish")
+        return cls(work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve.of(planned))
+
+    @property
+    def budget_at_completion(self) -> int:
+        """BAC in minor units."""
+        return self.work.budget_at_completion
+
+    def planned_value(self, minute: int) -> int:
+        """PV in minor units at a local minute."""
+        return self.work.value_at(indexes_at(self.calendars, (minute,)))
+
+    def elapsed(self, minute: int) -> Decimal:
+        """AT: working days from the baseline start to a local minute, the current day by its share of working minutes.
+
+        Counting goes on past the baseline finish from the next day; its cost grows with the days counted.
+        """
+        ends = self.period_ends
+        if minute <= self.start or not ends:
+            return Decimal(0)
+        whole = bisect_left(ends, minute)
+        if whole < len(ends):
+            since = ends[whole - 1] if whole else self.start
+            return ARITHMETIC.add(Decimal(whole), self._share(since, minute, ends[whole]))
+        elapsed = Decimal(whole)
+        for day in range((self.finish - 1) // DAY + 1, -(-minute // DAY)):
+            end = (day + 1) * DAY
+            elapsed = ARITHMETIC.add(elapsed, self._share(day * DAY, min(minute, end), end))
+        return elapsed
+
+    def _share(self, begin: int, now: int, end: int) -> Decimal:
+        """Working minutes to now as a part of those to the end; 0 where there are none."""
+        index = self.project_calendar.index
+        at_begin = index(begin)
+        total = index(end) - at_begin
+        return ARITHMETIC.divide(Decimal(index(now) - at_begin), Decimal(total)) if total else Decimal(0)
+
+
+def _working_day_ends(calendar: WorkingIndex, start: int, finish: int) -> list[int]:
+    """The midnights that end the days on which work is done between two minutes."""
+    ends = []
+    worked = calendar.index(start)
+    for day in range(start // DAY, -(-finish // DAY)):
+        end = (day + 1) * DAY
+        index = calendar.index(min(end, finish))
+        if index > worked:
+            ends.append(end)
+        worked = index
+    return ends
