@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from shared import idempotency, messaging
 from shared.auth import InternalTokenVerifier, Principal
 from shared.concurrency import etag, expected_version, not_modified
+from shared.correlation import Correlation, identify
 from shared.db import Context, Database, Transaction
 from shared.entity import Written
 from shared.errors import (
@@ -37,7 +38,6 @@ from shared.errors import (
 )
 from shared.permissions import Permission, Reach
 from shared.strict_json import loads
-from shared.telemetry import request_id, trace_id, traceparent
 from shared.types import Schema
 
 log = structlog.get_logger()
@@ -266,9 +266,9 @@ class Operation(APIRoute):
             context = Context(
                 principal.organization_id,
                 principal.subject,
-                request_id(headers.get("x-request-id")),
+                correlation(request).request_id,
                 "",
-                traceparent(headers.get("traceparent")),
+                correlation(request).traceparent,
                 clean_reason(headers.get("pmo-reason")),
             )
             if wanted := headers.get("pmo-wait-for"):
@@ -401,15 +401,16 @@ async def spool_body(request: Request, limit: int, media_types: Sequence[str]) -
     return spool, digest.digest()
 
 
+def correlation(request: Request) -> Correlation:
+    """Return the request's ids, as the guard made them."""
+    known: Correlation | None = request.scope.get("state", {}).get("correlation")
+    return known or identify(dict(request.scope["headers"]))
+
+
 def to_response(request: Request, problem: Problem) -> Response:
     """Render a problem for a request."""
-    parent = traceparent(request.headers.get("traceparent"))
-    status, headers, body = render(
-        problem,
-        instance=request.url.path,
-        request_id=request_id(request.headers.get("x-request-id")),
-        trace_id=trace_id(parent),
-    )
+    ids = correlation(request)
+    status, headers, body = render(problem, instance=request.url.path, request_id=ids.request_id, trace_id=ids.trace_id)
     response = Response(body, status)
     response.raw_headers[:] = headers
     return response

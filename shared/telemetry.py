@@ -1,17 +1,12 @@
 """Logs as JSON lines with the request's id, and the metrics that every service exposes."""
 
 import logging
-import re
-import secrets
 import sys
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from uuid_utils.compat import uuid7
 
-REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 REGISTRY: Final = CollectorRegistry()
 
 REQUEST_SECONDS: Final = Histogram(
@@ -69,25 +64,3 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def new_request_id() -> str:
-    """Return a fresh request id."""
-    return str(uuid7())
-
-
-def request_id(given: str | None) -> str:
-    """Return the caller's request id if it is sane, else a fresh one."""
-    return given if given is not None and REQUEST_ID.fullmatch(given) else new_request_id()
-
-
-def traceparent(given: str | None) -> str:
-    """Return the caller's W3C traceparent if it is valid, else the start of a new trace."""
-    if given is not None and TRACEPARENT.fullmatch(given):
-        return given
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-
-
-def trace_id(parent: str) -> str | None:
-    """Return the trace id of a traceparent."""
-    return parent[3:35] if TRACEPARENT.fullmatch(parent) else None

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     Strict,
     WithJsonSchema,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 # C0 and C1 controls but tab and newlines, surrogates, and the overrides that turn text around.
@@ -31,6 +32,33 @@ class Schema(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, json_schema_serialization_defaults_required=True, use_attribute_docstrings=True
     )
+
+
+Text = str
+"""Text in an answer."""
+
+
+def absent() -> Any:
+    """Return the default of a field that a merge patch may leave out, but not set to null."""
+    return Field(default=None, validate_default=False)
+
+
+def _drop_default(schema: JsonDict) -> None:
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        for one in properties.values():
+            if isinstance(one, dict) and one.get("default", "") is None:
+                del one["default"]
+
+
+class Patch(Schema):
+    """Base of merge patches (RFC 7396): absent keeps, null clears where the field can be empty."""
+
+    model_config = ConfigDict(json_schema_extra=_drop_default)
+
+    def changes(self) -> dict[str, object]:
+        """Return only what the caller named."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
 def _text(value: str) -> str:

@@ -1,0 +1,192 @@
+"""What the projects API takes and gives."""
+
+import zoneinfo
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem, TaskRead
+from services.projects.domain.plan import ConstraintType
+from services.projects.domain.project import INITIAL, ProjectStatus
+from shared.pagination import page_of
+from shared.types import (
+    Count,
+    Currency,
+    Description,
+    Flag,
+    Instant,
+    Key,
+    Money,
+    Name,
+    Patch,
+    Percent,
+    Schema,
+    SourceId,
+    Text,
+    absent,
+)
+
+ZONES = frozenset(zoneinfo.available_timezones())
+
+
+def _zone(value: str) -> str:
+    if value not in ZONES:
+        raise PydanticCustomError("time_zone", "is not an IANA time zone")
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_zone), Field(max_length=64, examples=["Europe/Amsterdam"])]
+Priority = Annotated[int, Field(strict=True, ge=0, le=1000)]
+
+
+PROJECT_EXAMPLE: JsonDict = {
+    "name": "Harbour Terminal Expansion",
+    "currency": "EUR",
+    "time_zone": "Europe/Amsterdam",
+    "start": "2026-03-02T08:00:00+01:00",
+}
+
+
+class ProjectCreate(Schema):
+    """A new project."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
+
+    name: Name
+    """What people call it."""
+    key: Key | None = None
+    """Human key, unique in the organization; given by us (PRJ-1, PRJ-2, …) if absent."""
+    description: Description = ""
+    """What it is for."""
+    status: ProjectStatus = ProjectStatus.IDEA
+    """State of the life cycle; up to active."""
+    owner: SourceId | None = None
+    """Subject of the project manager; the caller if absent."""
+    currency: Currency = "EUR"
+    """Currency of all its money."""
+    time_zone: TimeZone = "UTC"
+    """IANA time zone that its local times are in."""
+    start: Instant | None = None
+    """When the project starts; now if absent."""
+    status_date: Instant | None = None
+    """As of when its progress is reported."""
+    source_id: SourceId | None = None
+    """What another system calls it; unique in the organization."""
+
+    @model_validator(mode="after")
+    def _starts_early_in_life(self) -> "ProjectCreate":
+        if self.status not in INITIAL:
+            raise PydanticCustomError("initial_status", "a project starts as idea, proposed, approved or active")
+        return self
+
+
+class ProjectUpdate(Patch):
+    """Changes to a project; absent fields keep their values."""
+
+    name: Name = absent()
+    """What people call it."""
+    key: Key = absent()
+    """Human key, unique in the organization."""
+    description: Description = absent()
+    """What it is for."""
+    status: ProjectStatus = absent()
+    """State of the life cycle."""
+    owner: SourceId = absent()
+    """Subject of the project manager."""
+    start: Instant = absent()
+    """When the project starts."""
+    status_date: Instant | None = None
+    """As of when its progress is reported; null clears."""
+
+
+class TaskCreate(Schema):
+    """A new task."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Pour quay wall, section 3", "duration_minutes": 4800}]}
+    )
+
+    name: Name
+    """What is to be done."""
+    description: Description = ""
+    """Details."""
+    parent_id: UUID | None = None
+    """The summary it belongs to, of the same project."""
+    source_id: SourceId | None = None
+    """What another system calls it; unique in the project."""
+    is_milestone: Flag = False
+    """A point in time rather than work."""
+    duration_minutes: Count = 0
+    """Working minutes (480 = one day of eight hours)."""
+    work_minutes: Count = 0
+    """Effort in working minutes."""
+    priority: Priority = 500
+    """0 to 1000; higher is more important."""
+    constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
+    """How its dates are bound."""
+    constraint_date: Instant | None = None
+    """The date of the constraint."""
+    deadline: Instant | None = None
+    """When it should be finished; bounds the late dates."""
+    cost: Money | None = None
+    """Planned cost, in the project's currency."""
+
+    @model_validator(mode="after")
+    def _constraint_has_a_date(self) -> "TaskCreate":
+        dateless = {ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE}
+        if self.constraint_type not in dateless and self.constraint_date is None:
+            raise PydanticCustomError("constraint_date", "this constraint needs a constraint_date")
+        return self
+
+
+class TaskUpdate(Patch):
+    """Changes to a task; absent fields keep their values."""
+
+    name: Name = absent()
+    """What is to be done."""
+    description: Description = absent()
+    """Details."""
+    is_milestone: Flag = absent()
+    """A point in time rather than work."""
+    duration_minutes: Count = absent()
+    """Working minutes."""
+    work_minutes: Count = absent()
+    """Effort in working minutes."""
+    priority: Priority = absent()
+    """0 to 1000; higher is more important."""
+    constraint_type: ConstraintType = absent()
+    """How its dates are bound."""
+    constraint_date: Instant | None = None
+    """The date of the constraint; null clears."""
+    deadline: Instant | None = None
+    """When it should be finished; null clears."""
+    percent_complete: Percent = absent()
+    """Progress, 0 to 100, as of now."""
+    actual_cost: Money = absent()
+    """Cost incurred so far, cumulative, as of now."""
+
+
+class SchedulePage(Schema):
+    """A page of the present schedule of a project."""
+
+    revision: Count
+    """Counts the schedules of this project; all items of a page are of this revision."""
+    time_zone: Text
+    """IANA time zone of the date-times."""
+    project_start: datetime | None
+    """When the first task starts."""
+    project_finish: datetime | None
+    """When the last task finishes."""
+    items: list[ScheduleItem]
+    """Tasks in the order of the plan."""
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null on the last one."""
+
+
+ProjectPage = page_of(ProjectRead, "ProjectPage")
+TaskPage = page_of(TaskRead, "TaskPage")
+ImportPage = page_of(ImportRead, "ImportPage")
