@@ -116,7 +116,12 @@ class PlannedWork:
             np.clip(elapsed, 0, duration, out=elapsed)
             whole[row] = units @ elapsed
             part[row] = fraction @ elapsed.astype(np.float64)
-        whole += np.rint(np.round(part, _FRACTION_DIGITS)).astype(np.int64)
+        part = np.round(part, _FRACTION_DIGITS)
+        carried = np.floor(part)
+        whole += carried.astype(np.int64)
+        left = part - carried
+        # Half-even looks at the parity of the whole sum.
+        whole += (left > 0.5) | ((left == 0.5) & (whole % 2 == 1))
         planned: list[int] = np.maximum.accumulate(whole).tolist()
         return planned
 
