@@ -58,6 +58,7 @@ _PROJECT: Final[Shape] = {
     "Assignments": {"Assignment": _ASSIGNMENT},
 }
 _ROW_DEPTH: Final = 3  # Project / Tasks / Task
+MAX_ROW: Final = 200_000  # elements kept of one row
 
 
 class Row:
@@ -101,6 +102,7 @@ class RowReader(MspdiCheck):
         self._ignored = 0  # depth inside an element that is not kept
         self._field: str | None = None
         self._pieces: list[str] = []
+        self._kept = 0
 
     def started(self, name: str) -> None:
         if self._ignored:
@@ -115,12 +117,16 @@ class RowReader(MspdiCheck):
         local = name.removeprefix(self._prefix)
         if self._field is not None or local not in shape:
             self._ignored = 1
-        elif (inner := shape[local]) is None:
+            return
+        self._kept += 1
+        if self._kept > MAX_ROW:
+            self.refuse("xml_too_large", f"a row of more than {MAX_ROW} elements")
+        if (inner := shape[local]) is None:
             self._field = local
             self._pieces.clear()
         else:
             child = Row()
-            if len(self._path) + 1 < _ROW_DEPTH or len(self._path) >= _ROW_DEPTH:
+            if len(self._path) >= _ROW_DEPTH:  # rows themselves are handed out, not kept
                 row.rows.setdefault(local, []).append(child)
             self._path.append((inner, child, local))
 
@@ -134,6 +140,7 @@ class RowReader(MspdiCheck):
         else:
             _, row, name = self._path.pop()
             if len(self._path) == _ROW_DEPTH - 1:
+                self._kept = 0
                 self.complete.append((name, row))
 
     def text(self, data: str) -> None:

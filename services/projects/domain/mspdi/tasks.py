@@ -149,7 +149,7 @@ class TaskReader:
             remaining_duration_minutes=minutes(row, "RemainingDuration"),
             stop=moment(row, "Stop"),
             resume=moment(row, "Resume"),
-            leveling_delay_minutes=_tenths(integer(row, "LevelingDelay", 0, 0, 10 * MAX_MINUTES)),
+            leveling_delay_minutes=_tenths(integer(row, "LevelingDelay", 0, -10 * MAX_MINUTES, 10 * MAX_MINUTES)),
             work_minutes=minutes(row, "Work", MAX_WORK_MINUTES) or 0,
             actual_work_minutes=minutes(row, "ActualWork", MAX_WORK_MINUTES) or 0,
             remaining_work_minutes=minutes(row, "RemainingWork", MAX_WORK_MINUTES) or 0,
@@ -200,6 +200,11 @@ class TaskReader:
 
     def _settled_links(self, tasks: Mapping[str, Task]) -> Iterator[Link]:
         seen: set[tuple[str, str, LinkType]] = set()
+        last = _last_below(tasks)
+
+        def is_above(upper: str, lower: str) -> bool:
+            return tasks[upper].position < tasks[lower].position <= last[upper]
+
         for link in self._links:
             key = (link.predecessor, link.successor, link.type)
             if link.predecessor in self._external:
@@ -208,9 +213,7 @@ class TaskReader:
                 code, detail = "unknown_task", "the predecessor is not among the tasks taken"
             elif link.predecessor == link.successor:
                 code, detail = "self_link", "a task cannot wait for itself"
-            elif _is_above(link.predecessor, link.successor, tasks) or _is_above(
-                link.successor, link.predecessor, tasks
-            ):
+            elif is_above(link.predecessor, link.successor) or is_above(link.successor, link.predecessor):
                 code, detail = "ancestor_link", "a task cannot wait for its own summary task, nor this for it"
             elif key in seen:
                 code, detail = "duplicate_link", "the same link stands before it"
@@ -221,13 +224,14 @@ class TaskReader:
             self._report.skip("link", f"{link.predecessor}>{link.successor}", code, detail)
 
 
-def _is_above(upper: str, lower: str, tasks: Mapping[str, Task]) -> bool:
-    parent = tasks[lower].parent_source_id
-    while parent is not None:
-        if parent == upper:
-            return True
-        parent = tasks[parent].parent_source_id
-    return False
+def _last_below(tasks: Mapping[str, Task]) -> dict[str, int]:
+    """For each task the position of the last task below it, else its own: a parent comes before its children."""
+    last = {uid: task.position for uid, task in tasks.items()}
+    for uid in reversed(list(tasks)):
+        parent = tasks[uid].parent_source_id
+        if parent is not None:
+            last[parent] = max(last[parent], last[uid])
+    return last
 
 
 def _outline_level(row: Row) -> int:

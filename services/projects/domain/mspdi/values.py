@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -63,12 +63,10 @@ def label(row: Row, field: str, fallback: str = "", limit: int = MAX_NAME) -> st
     text = row.texts.get(field)
     if text is None:
         return fallback
-    cleaned = "".join(
-        " " if unicodedata.category(mark) == "Cc" else mark
-        for mark in unicodedata.normalize("NFC", text[: 4 * limit])
-        if mark not in _BIDI_CONTROLS
+    visible = "".join(
+        " " if unicodedata.category(mark) == "Cc" else mark for mark in text[: 4 * limit] if mark not in _BIDI_CONTROLS
     )
-    return cleaned.strip()[:limit].rstrip() or fallback
+    return unicodedata.normalize("NFC", visible.strip()[:limit])[:limit].rstrip() or fallback
 
 
 def integer(row: Row, field: str, default: int, least: int = -(2**31), most: int = 2**31 - 1) -> int:
@@ -148,17 +146,19 @@ def minutes(row: Row, field: str, most: int = MAX_MINUTES) -> int | None:
 
 
 def moment(row: Row, field: str) -> datetime | None:
-    """A local date and time to the minute, of the years that Microsoft Project knows; an offset is not looked at."""
+    """A local date and time, rounded to minutes, of the years Microsoft Project knows; an offset is not looked at."""
     text = row.texts.get(field)
     if text is None:
         return None
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise FieldError(field, "not a date and time")
-    year, month, day, hour, minute = (int(part) for part in match.groups()[:5])
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise FieldError(field, f"not in the years {FIRST_YEAR} to {LAST_YEAR}")
     try:
-        return datetime(year, month, day, hour, minute)  # noqa: DTZ001 - local wall time
+        local = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - wall time
     except ValueError:
         raise FieldError(field, "not a date and time") from None
+    rounded = (local + timedelta(seconds=30)).replace(second=0)
+    return rounded if rounded.year <= LAST_YEAR else local.replace(second=0)
