@@ -1,0 +1,37 @@
+"""What ties one request's log lines, events and answers together: its id and its W3C trace context."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shared.telemetry import REQUEST_ID, TRACEPARENT, new_request_id
+
+_OURS = frozenset({b"x-request-id", b"traceparent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """The request's id and its place in a trace; traceparent names this hop as the parent of the next."""
+
+    request_id: str
+    trace_id: str
+    traceparent: str
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The two headers as the next hop gets them."""
+        return [(b"x-request-id", self.request_id.encode()), (b"traceparent", self.traceparent.encode())]
+
+
+def identify(fields: Mapping[bytes, bytes]) -> Correlation:
+    """Read X-Request-Id and traceparent from the headers (lower-case names); garbage is replaced by our own."""
+    given = fields.get(b"x-request-id", b"").decode("latin-1")
+    parent = fields.get(b"traceparent", b"").decode("latin-1")
+    span = os.urandom(24).hex()
+    trace_id, flags = (parent[3:35], parent[53:]) if TRACEPARENT.fullmatch(parent) else (span[16:], "01")
+    request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
+    return Correlation(request_id, trace_id, f"00-{trace_id}-{span[:16]}-{flags}")
+
+
+def replaced(headers: Iterable[tuple[bytes, bytes]], correlation: Correlation) -> list[tuple[bytes, bytes]]:
+    """The headers with the request's id and trace context put in place of what came."""
+    return [header for header in headers if header[0] not in _OURS] + correlation.headers()
