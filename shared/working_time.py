@@ -279,9 +279,13 @@ class _Table:
 
 
 def compile_calendars(calendars: Iterable[WorkingCalendar]) -> dict[str, WorkingTime]:
-    """Calendars with their bases, by source id; CalendarLoop, UnknownBaseCalendar or InvalidCalendar if unfit."""
+    """Calendars with their bases, by source id; CalendarLoop, UnknownBaseCalendar or InvalidCalendar if unfit.
+
+    Calendars that work at the same times are one object, so that identity tells whether times can differ.
+    """
     by_id = {calendar.source_id: calendar for calendar in calendars}
     done: dict[str, WorkingTime] = {}
+    unique: dict[tuple[tuple[Shifts, ...], frozenset[tuple[int, Shifts]]], WorkingTime] = {}
     for calendar in by_id.values():
         line: list[WorkingCalendar] = []
         link: WorkingCalendar | None = calendar
@@ -295,23 +299,24 @@ def compile_calendars(calendars: Iterable[WorkingCalendar]) -> dict[str, Working
                 raise UnknownBaseCalendar(f"calendar {link.source_id} has the unknown base {base_id}")
             link = None if base_id is None else by_id[base_id]
         for each in reversed(line):
-            done[each.source_id] = _compiled(each, done[each.base_source_id] if each.base_source_id else None)
+            week, days = _merged(each, None if each.base_source_id is None else done[each.base_source_id])
+            done[each.source_id] = unique.setdefault((week, frozenset(days.items())), WorkingTime(week, days))
     return done
 
 
-def _compiled(calendar: WorkingCalendar, base: WorkingTime | None) -> WorkingTime:
+def _merged(calendar: WorkingCalendar, base: WorkingTime | None) -> tuple[tuple[Shifts, ...], dict[int, Shifts]]:
+    """The week and the days that differ from it, with the base's where the calendar is silent."""
     check_calendar(calendar)
-    days: dict[int, Shifts] = {}
+    own: dict[int, Shifts] = {}
     for exception in calendar.exceptions:
         first, last = day_of(exception.first), day_of(exception.last)
-        if last - first + len(days) > _MAX_EXCEPTION_DAYS:
+        if last - first + len(own) > _MAX_EXCEPTION_DAYS:
             raise InvalidCalendar(f"calendar {calendar.source_id} has more than {_MAX_EXCEPTION_DAYS} exceptional days")
         for day in range(first, last + 1):
-            days.setdefault(day, exception.shifts)
-    if base is None:
-        return WorkingTime(tuple(shifts or () for shifts in calendar.week), days)
-    inherited = zip(calendar.week, base._week, strict=True)
-    return WorkingTime(tuple(theirs if own is None else own for own, theirs in inherited), {**base._days, **days})
+            own.setdefault(day, exception.shifts)
+    base_week, base_days = (((),) * 7, {}) if base is None else (base._week, base._days)
+    week = tuple(theirs if mine is None else mine for mine, theirs in zip(calendar.week, base_week, strict=True))
+    return week, {**base_days, **own}
 
 
 def _length(shifts: Shifts) -> int:

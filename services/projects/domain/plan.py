@@ -79,6 +79,7 @@ class Task:
     priority: int = 500
     duration_minutes: int = 0
     is_elapsed_duration: bool = False
+    is_fixed_duration: bool = False  # its duration is worked on the task's calendar, whatever its resources' say
     calendar_source_id: str | None = None  # None: the project's
     ignores_resource_calendar: bool = False
     constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
@@ -181,6 +182,8 @@ class Plan:
     minutes_per_week: int = 2400
     days_per_month: int = 20
     critical_slack_minutes: int = 0  # a task with total float up to this is critical
+    honors_constraints: bool = True  # date constraints hold even against links; else links win over late constraints
+    has_multiple_critical_paths: bool = False  # a task without successors is measured against its own finish
 
     @property
     def last_date(self) -> date:

@@ -1,0 +1,131 @@
+"""The backward pass: how late each task may lie without making the project later."""
+
+from dataclasses import dataclass
+
+from services.projects.domain.plan import ConstraintType, LinkType, Task
+from services.projects.domain.schedule.forward import Early
+from services.projects.domain.schedule.network import Bond, Network, State
+from shared.working_time import minute_of
+
+_START_FIXED = frozenset({State.STARTED, State.DONE, State.FIXED})
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Late dates by node; `asked` is what it asks of its predecessors: not its late start once it has begun."""
+
+    start: list[int]
+    finish: list[int]
+    asked: list[int]
+
+
+def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: bool = False) -> Late:
+    """Place every node as late as successors, deadlines and constraints allow, and never past the horizon.
+
+    `own_horizon` measures a task without open successors against its own early finish (several critical paths).
+    """
+    count = len(network.states)
+    late = Late([horizon] * count, [horizon] * count, [horizon] * count)
+    start, finish, asked = late.start, late.finish, late.asked
+    states, efforts, durations, tasks = network.states, network.efforts, network.durations, network.tasks
+    leads, bonds_out, plain, closed = network.leads, network.bonds_out, network.plain, network.closed
+    for node in reversed(network.order):
+        at = horizon
+        if own_horizon and not _has_open_successor(network, node):
+            at = min(at, early.finish[node])
+        for after in leads[node]:
+            if asked[after] < at and not closed[after]:
+                at = asked[after]
+        if bonds_out[node]:
+            at = _bound(network, node, at, early, late)
+        if plain[node]:
+            working = efforts[node].working
+            index = working.index(at)
+            finish[node] = working.finish_at(index)
+            start[node] = asked[node] = working.start_at(index - durations[node])
+        elif states[node] in {State.PASS, State.EARLIEST}:
+            start[node] = finish[node] = asked[node] = min(at, network.latest.get(node, at))
+        elif states[node] is State.DONE:
+            start[node], finish[node] = early.start[node], early.finish[node]
+        else:
+            _place(network, node, at, early, late)
+            asked[node] = start[node]
+            if states[node] is State.STARTED:
+                asked[node] = _resumption(network, node, tasks[node], early, late)
+                start[node] = early.start[node]
+    return late
+
+
+def _has_open_successor(network: Network, node: int) -> bool:
+    return any(not network.closed[after] for after in network.leads[node]) or any(
+        not network.closed[bond.other] for bond in network.bonds_out[node]
+    )
+
+
+def _bound(network: Network, node: int, at: int, early: Early, late: Late) -> int:
+    """The latest finish, not after `at`, that all outgoing bonds allow."""
+    for bond in network.bonds_out[node]:
+        if network.closed[bond.other]:
+            continue
+        to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
+        bound = bond.advanced(late.asked[bond.other] if to_start else late.finish[bond.other])
+        if bond.type in {LinkType.START_TO_START, LinkType.START_TO_FINISH}:
+            if network.states[node] in _START_FIXED or not _drives(network, node, bond, early):
+                continue
+            duration = network.durations[node]
+            bound = network.efforts[node].finish(bound, duration, duration)
+        at = min(at, bound)
+    return at
+
+
+def _drives(network: Network, node: int, bond: Bond, early: Early) -> bool:
+    """False for all but the earliest subtask under a summary's start: the others do not hold it."""
+    if network.states[bond.other] is not State.EARLIEST:
+        return True
+    rivals = network.bonds_in[bond.other]
+    return node == min((rival.other for rival in rivals), key=lambda other: (early.start[other], other))
+
+
+def _place(network: Network, node: int, at: int, early: Early, late: Late) -> None:
+    """Late dates of a task that is open, begun or fixed, under its constraint and deadline."""
+    task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
+    at = _constrained(network, node, task, at)
+    if task.deadline is not None:
+        at = min(at, minute_of(task.deadline))
+    rest = duration
+    if network.states[node] is State.STARTED and task.remaining_duration_minutes is not None:
+        rest = min(task.remaining_duration_minutes, duration)
+    if duration:
+        at = effort.settle_back(at)
+    late.finish[node] = at
+    late.start[node] = effort.start(at, rest, duration)
+
+
+def _constrained(network: Network, node: int, task: Task, at: int) -> int:
+    if task.constraint_date is None or network.states[node] is State.FIXED:
+        return at
+    date, effort, duration = minute_of(task.constraint_date), network.efforts[node], network.durations[node]
+    match task.constraint_type:
+        case ConstraintType.MUST_START_ON:
+            return effort.finish(effort.settle(date) if duration else date, duration, duration)
+        case ConstraintType.MUST_FINISH_ON:
+            return date
+        case ConstraintType.START_NO_LATER_THAN:
+            return min(at, effort.finish(effort.settle(date) if duration else date, duration, duration))
+        case ConstraintType.FINISH_NO_LATER_THAN:
+            return min(at, date)
+        case _:
+            return at
+
+
+def _resumption(network: Network, node: int, task: Task, early: Early, late: Late) -> int:
+    """What a begun task asks of its predecessors: that they be done when its remaining work goes on.
+
+    A task without duration has nothing that could go on, and asks for its late finish.
+    """
+    duration = network.durations[node]
+    if not duration:
+        return late.finish[node]
+    if task.resume is not None:
+        return minute_of(task.resume)
+    return network.efforts[node].finish(early.start[node], min(task.actual_duration_minutes, duration), duration)

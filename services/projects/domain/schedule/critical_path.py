@@ -1,0 +1,57 @@
+"""From a plan to its schedule."""
+
+from services.projects.domain.plan import Plan
+from services.projects.domain.schedule.backward import late_dates
+from services.projects.domain.schedule.floats import free_float, total_float
+from services.projects.domain.schedule.forward import early_dates, is_late
+from services.projects.domain.schedule.network import Network, State, build_network
+from services.projects.domain.schedule.result import Schedule, ScheduledTask, ScheduleOutOfRange
+from services.projects.domain.schedule.spans import Dates, roll_up
+from shared.working_time import minute_of, moment_of
+
+
+def critical_path(plan: Plan) -> Schedule:
+    """The schedule of a plan.
+
+    Raises DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, or a CalendarError of `shared.working_time`.
+    """
+    network = build_network(plan)
+    counted = [node for node in range(len(network.tasks)) if network.active[node] and not network.children[node]]
+    early = early_dates(network)
+    horizon = max((early.finish[node] for node in counted), default=network.floor)
+    if plan.schedules_from_finish and plan.finish is not None:
+        horizon = minute_of(plan.finish)
+    late = late_dates(network, early, horizon, own_horizon=plan.has_multiple_critical_paths)
+    if plan.schedules_from_finish:
+        network.floor = min((late.start[node] for node in counted), default=horizon)
+        early = early_dates(network)
+    elif any(is_late(network.tasks[node], network.states[node]) for node in counted):
+        early = early_dates(network, (late.start, late.finish))
+    dates = roll_up(network, early, late, from_finish=plan.schedules_from_finish)
+    try:
+        return Schedule(moment_of(network.floor), moment_of(horizon), _scheduled(plan, network, dates))
+    except OverflowError as beyond:
+        raise ScheduleOutOfRange("a task lies beyond the years 1 to 9999") from beyond
+
+
+def _scheduled(plan: Plan, network: Network, dates: Dates) -> tuple[ScheduledTask, ...]:
+    scheduled = []
+    for node, task in enumerate(plan.tasks):
+        total = total_float(network, node, dates)
+        early_start, early_finish = moment_of(dates.early_start[node]), moment_of(dates.early_finish[node])
+        planned_early = dates.start[node] == dates.early_start[node] and dates.finish[node] == dates.early_finish[node]
+        scheduled.append(
+            ScheduledTask(
+                source_id=task.source_id,
+                early_start=early_start,
+                early_finish=early_finish,
+                late_start=moment_of(dates.late_start[node]),
+                late_finish=moment_of(dates.late_finish[node]),
+                start=early_start if planned_early else moment_of(dates.start[node]),
+                finish=early_finish if planned_early else moment_of(dates.finish[node]),
+                total_float_minutes=total,
+                free_float_minutes=free_float(network, node, dates, total),
+                is_critical=total <= plan.critical_slack_minutes and network.states[node] is not State.DONE,
+            )
+        )
+    return tuple(scheduled)

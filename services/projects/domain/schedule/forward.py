@@ -1,0 +1,150 @@
+"""The forward pass: how early each task can lie."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.projects.domain.plan import ConstraintType, LinkType, Task
+from services.projects.domain.schedule.network import Network, State
+from shared.working_time import minute_of
+
+_OF_START: Final = frozenset(
+    {ConstraintType.START_NO_EARLIER_THAN, ConstraintType.START_NO_LATER_THAN, ConstraintType.MUST_START_ON}
+)
+_EXACT: Final = frozenset({ConstraintType.MUST_START_ON, ConstraintType.MUST_FINISH_ON})
+_WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
+_LATE: Final = frozenset({ConstraintType.START_NO_LATER_THAN, ConstraintType.FINISH_NO_LATER_THAN})
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """Early dates by node; `driven` is the start that links alone would give where a constraint pulled it earlier."""
+
+    start: list[int]
+    finish: list[int]
+    driven: dict[int, int]
+
+
+def early_dates(network: Network, late: tuple[list[int], list[int]] | None = None) -> Early:
+    """Place every node as early as its links, constraints and progress allow.
+
+    With late starts and finishes given, successors of a task that goes as late as possible wait for its late dates.
+    """
+    count = len(network.states)
+    early = Early([network.floor] * count, [network.floor] * count, {})
+    start, finish = early.start, early.finish
+    out_start, out_finish = (start, finish) if late is None else (list(start), list(finish))
+    floor, states, efforts, durations = network.floor, network.states, network.efforts, network.durations
+    waits, bonds_in, tasks, plain = network.waits, network.bonds_in, network.tasks, network.plain
+    for node in network.order:
+        at = floor
+        for before in waits[node]:
+            done = out_finish[before]
+            at = done if done > at else at
+        if plain[node]:
+            if bonds_in[node]:
+                at = _bound(network, node, at, out_start, out_finish)
+            working = efforts[node].working
+            index = working.index(at)
+            start[node] = working.start_at(index)
+            finish[node] = working.finish_at(index + durations[node])
+        elif states[node] is State.PASS:
+            at = max(at, network.earliest.get(node, at))
+            start[node] = finish[node] = _bound(network, node, at, out_start, out_finish)
+        elif states[node] is State.EARLIEST:
+            earliest = min((out_start[bond.other] for bond in bonds_in[node]), default=floor)
+            start[node] = finish[node] = earliest
+        elif states[node] is State.OPEN:
+            at = _bound(network, node, at, out_start, out_finish)
+            start[node], finish[node] = _place(network, node, at, early)
+        else:
+            start[node], finish[node] = _progressed(network, node, tasks[node])
+        if late is not None:
+            moved = node < len(tasks) and is_late(tasks[node], states[node])
+            out_start[node], out_finish[node] = (late[0][node], late[1][node]) if moved else (start[node], finish[node])
+    return early
+
+
+def is_late(task: Task, state: State) -> bool:
+    """Whether a task is planned at its late dates."""
+    return state is State.OPEN and task.constraint_type is ConstraintType.AS_LATE_AS_POSSIBLE
+
+
+def _bound(network: Network, node: int, at: int, start: list[int], finish: list[int]) -> int:
+    """The earliest start, not before `at`, that all incoming bonds allow."""
+    for bond in network.bonds_in[node]:
+        from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
+        bound = bond.delayed(finish[bond.other] if from_finish else start[bond.other])
+        if bond.type in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}:
+            duration = network.durations[node]
+            bound = network.efforts[node].start(bound, duration, duration)
+        at = max(at, bound)
+    return at
+
+
+def _place(network: Network, node: int, at: int, early: Early) -> tuple[int, int]:
+    """Start and finish of a task not begun, from what its links allow and what its constraint and delay demand."""
+    task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
+    at = _settled(network, node, at)
+    if task.leveling_delay_minutes:
+        at = _settled(network, node, at + task.leveling_delay_minutes)
+    placed = at
+    if task.constraint_date is not None and task.constraint_type not in _WITHOUT_DATE:
+        placed = _constrained(network, node, at, minute_of(task.constraint_date))
+        if placed < at:
+            early.driven[node] = at
+    return placed, effort.finish(placed, duration, duration)
+
+
+def _constrained(network: Network, node: int, at: int, date: int) -> int:
+    """The start under the task's constraint; late constraints give way to links only where the plan says so."""
+    effort, duration, honors = network.efforts[node], network.durations[node], network.honors_constraints
+
+    def starting() -> int:
+        return _settled(network, node, date)
+
+    def finishing() -> int:
+        return effort.start(date, duration, duration) if duration else effort_end(network, node, date)
+
+    kind = network.tasks[node].constraint_type
+    if kind in _LATE and not honors:
+        return at
+    wanted = starting() if kind in _OF_START else finishing()
+    if kind in _LATE:
+        return min(at, wanted)
+    return wanted if kind in _EXACT and honors else max(at, wanted)
+
+
+def effort_end(network: Network, node: int, date: int) -> int:
+    """The instant of a task without duration that is to lie at a date: itself, or the end of work before it."""
+    effort = network.efforts[node]
+    return date if effort.settle(date) == date else effort.settle_back(date)
+
+
+def _settled(network: Network, node: int, at: int) -> int:
+    """Where work can start; a task without duration may also lie at the end of a shift."""
+    effort = network.efforts[node]
+    if not network.durations[node] and effort.settle_back(at) == at:
+        return at
+    return effort.settle(at)
+
+
+def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
+    """Dates of a task that is done, begun or manually scheduled: what was stated, and the rest after it."""
+    effort, duration = network.efforts[node], network.durations[node]
+    fixed = network.states[node] is State.FIXED
+    start = minute_of(_given(task.start if fixed else task.actual_start))
+    stated = task.finish if fixed else task.actual_finish
+    if stated is not None:
+        return start, max(start, minute_of(stated))
+    finish = effort.finish(start, duration, duration)
+    if task.resume is not None and task.remaining_duration_minutes is not None:
+        # A remainder that was put off leaves a gap behind what was done.
+        finish = max(finish, effort.finish(minute_of(task.resume), task.remaining_duration_minutes, duration))
+    return start, finish
+
+
+def _given(moment: datetime | None) -> datetime:
+    if moment is None:
+        raise ValueError("a task that began or is fixed has a start")
+    return moment

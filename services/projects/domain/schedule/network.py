@@ -1,0 +1,233 @@
+"""A plan as a network of numbered nodes: its tasks, and helpers that stand for the ends of linked summaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan, Task
+from services.projects.domain.schedule.effort import ALWAYS, Calendars, Effort
+from services.projects.domain.schedule.order import topological_order
+from shared.working_time import WorkingTime, minute_of
+
+
+class State(IntEnum):
+    """What is still open about a node."""
+
+    OPEN = 0  # not begun
+    STARTED = 1
+    DONE = 2
+    FIXED = 3  # manually scheduled
+    PASS = 4  # a helper without duration: hands on the latest instant that comes in
+    EARLIEST = 5  # a helper that hands on the earliest
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """One end of a link that is more than finish-to-start without lag; `calendar` is what the lag is counted on."""
+
+    other: int
+    type: LinkType
+    lag: int
+    calendar: WorkingTime
+
+    def delayed(self, minute: int) -> int:
+        """The instant after the lag."""
+        return self.calendar.add(minute, self.lag)
+
+    def advanced(self, minute: int) -> int:
+        """The instant before the lag."""
+        return self.calendar.add(minute, -self.lag)
+
+
+@dataclass(slots=True)
+class Network:
+    """Nodes as parallel lists, the plan's tasks first and in its order; minutes as in `shared.working_time`."""
+
+    tasks: Sequence[Task]
+    floor: int  # where the project starts
+    honors_constraints: bool
+    efforts: list[Effort] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    waits: list[list[int]] = field(default_factory=list)  # finish-to-start predecessors without lag
+    leads: list[list[int]] = field(default_factory=list)  # successors of the same kind
+    bonds_in: list[list[Bond]] = field(default_factory=list)
+    bonds_out: list[list[Bond]] = field(default_factory=list)
+    summary_bonds: dict[int, list[Bond]] = field(default_factory=dict)  # links of which an end is a summary, as stated
+    earliest: dict[int, int] = field(default_factory=dict)  # what a summary's constraint says to its helper
+    latest: dict[int, int] = field(default_factory=dict)
+    owners: list[int] = field(default_factory=list)  # the task a node stands for
+    parents: list[int] = field(default_factory=list)  # of each task, -1 at the top
+    children: list[list[int]] = field(default_factory=list)
+    active: list[bool] = field(default_factory=list)
+    plain: list[bool] = field(default_factory=list)  # open, of some duration on one calendar, and bound by links only
+    closed: list[bool] = field(default_factory=list)  # done or inactive: does not hold its predecessors
+    order: list[int] = field(default_factory=list)
+
+    def is_summary(self, node: int) -> bool:
+        """Whether a task has subtasks."""
+        return bool(self.children[node])
+
+
+def build_network(plan: Plan) -> Network:
+    """Number the tasks, tie the links; DependencyCycle if they wait for each other."""
+    network = Network(plan.tasks, minute_of(plan.start), plan.honors_constraints)
+    calendars = Calendars(plan)
+    index = {task.source_id: at for at, task in enumerate(plan.tasks)}
+    network.children = [[] for _ in plan.tasks]
+    for at, task in enumerate(plan.tasks):
+        parent = index.get(task.parent_source_id, -1) if task.parent_source_id is not None else -1
+        parent = -1 if parent >= at else parent
+        network.parents.append(parent)
+        network.active.append(task.is_active and (parent < 0 or network.active[parent]))
+        if parent >= 0:
+            network.children[parent].append(at)
+        _add_node(network, calendars.effort(task), task.duration_minutes, _state(task), at)
+    _Binder(network, plan, calendars, index).bind(plan.links)
+    network.plain += [_is_plain(network, at) for at in range(len(network.states))]
+    network.closed += [
+        state is State.DONE or not network.active[owner]
+        for state, owner in zip(network.states, network.owners, strict=True)
+    ]
+    network.order = topological_order(
+        [
+            [*waits, *(bond.other for bond in bonds)]
+            for waits, bonds in zip(network.leads, network.bonds_out, strict=True)
+        ],
+        [plan.tasks[owner].source_id for owner in network.owners],
+    )
+    return network
+
+
+def _state(task: Task) -> State:
+    if task.actual_finish is not None and task.actual_start is not None:
+        return State.DONE
+    if task.is_manual and task.start is not None:
+        return State.FIXED
+    return State.OPEN if task.actual_start is None else State.STARTED
+
+
+def _is_plain(network: Network, node: int) -> bool:
+    if network.states[node] is not State.OPEN or not network.durations[node] or network.efforts[node].shares:
+        return False
+    task = network.tasks[node]
+    return task.constraint_date is None and task.deadline is None and not task.leveling_delay_minutes
+
+
+def _add_node(network: Network, effort: Effort, duration: int, state: State, owner: int) -> int:
+    network.efforts.append(effort)
+    network.durations.append(duration)
+    network.states.append(state)
+    network.owners.append(owner)
+    for ends in (network.waits, network.leads):
+        ends.append([])
+    for bonds in (network.bonds_in, network.bonds_out):
+        bonds.append([])
+    return len(network.states) - 1
+
+
+class _Binder:
+    """Ties links between nodes; a link to or from a summary goes by helpers, so that it costs no product of subtasks.
+
+    A successor summary holds every subtask back. A predecessor summary starts with its earliest subtask and finishes
+    with its last.
+    """
+
+    def __init__(self, network: Network, plan: Plan, calendars: Calendars, index: dict[str, int]) -> None:
+        self._network = network
+        self._plan = plan
+        self._calendars = calendars
+        self._index = index
+        self._helpers: dict[tuple[int, str], int] = {}
+
+    def bind(self, links: Sequence[Link]) -> None:
+        """Tie all links between tasks of the plan; those from inactive tasks hold nobody."""
+        network = self._network
+        for link in links:
+            before, after = self._index.get(link.predecessor), self._index.get(link.successor)
+            if before is None or after is None or not network.active[before]:
+                continue
+            lag, calendar = self._lag(link, self._plan.tasks[before], self._plan.tasks[after])
+            source, target, kind = before, after, link.type
+            if network.is_summary(before):
+                starts = kind in {LinkType.START_TO_START, LinkType.START_TO_FINISH}
+                source = self._start_of(before) if starts else self._finish_of(before)
+            if network.is_summary(after):
+                ends = kind in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}
+                target = self._gate(after, finish=ends)
+            self._tie(source, target, kind, lag, calendar)
+            if (source, target) != (before, after):
+                network.summary_bonds.setdefault(before, []).append(Bond(after, kind, lag, calendar))
+        self._hold_summaries()
+
+    def _hold_summaries(self) -> None:
+        """A summary's own dates hold all its subtasks; of the eight constraints it can have but two."""
+        network = self._network
+        for at, task in enumerate(self._plan.tasks):
+            if not network.is_summary(at) or not network.active[at]:
+                continue
+            if task.constraint_date is not None:
+                date = minute_of(task.constraint_date)
+                if task.constraint_type is ConstraintType.START_NO_EARLIER_THAN:
+                    network.earliest[self._gate(at, finish=False)] = date
+                elif task.constraint_type is ConstraintType.FINISH_NO_LATER_THAN:
+                    network.latest[self._finish_of(at)] = date
+            if task.deadline is not None:
+                end = self._finish_of(at)
+                network.latest[end] = min(network.latest.get(end, minute_of(task.deadline)), minute_of(task.deadline))
+
+    def _lag(self, link: Link, before: Task, after: Task) -> tuple[int, WorkingTime]:
+        lag, elapsed = link.lag, link.lag_unit in {LagUnit.ELAPSED, LagUnit.ELAPSED_PERCENT}
+        if link.lag_unit in {LagUnit.PERCENT, LagUnit.ELAPSED_PERCENT}:
+            lag = (before.duration_minutes * link.lag + 50) // 100
+            elapsed = elapsed or before.is_elapsed_duration
+        return lag, ALWAYS if elapsed else self._calendars.of_task(after)
+
+    def _tie(self, source: int, target: int, kind: LinkType, lag: int, calendar: WorkingTime) -> None:
+        network = self._network
+        if kind is LinkType.FINISH_TO_START and not lag:
+            network.waits[target].append(source)
+            network.leads[source].append(target)
+        else:
+            network.bonds_in[target].append(Bond(source, kind, lag, calendar))
+            network.bonds_out[source].append(Bond(target, kind, lag, calendar))
+
+    def _helper(self, summary: int, role: str, state: State) -> tuple[int, bool]:
+        known = self._helpers.get((summary, role))
+        if known is not None:
+            return known, False
+        node = self._helpers[summary, role] = _add_node(self._network, Effort(ALWAYS, ALWAYS), 0, state, summary)
+        return node, True
+
+    def _gate(self, summary: int, *, finish: bool) -> int:
+        """What every subtask waits for to start, or to finish."""
+        gate, fresh = self._helper(summary, "hold finish" if finish else "hold start", State.PASS)
+        if fresh:
+            for child in self._network.children[summary]:
+                if self._network.is_summary(child):
+                    self._tie(gate, self._gate(child, finish=finish), LinkType.FINISH_TO_START, 0, ALWAYS)
+                else:
+                    kind = LinkType.FINISH_TO_FINISH if finish else LinkType.FINISH_TO_START
+                    self._tie(gate, child, kind, 0, ALWAYS)
+        return gate
+
+    def _finish_of(self, summary: int) -> int:
+        """What waits for the last subtask's finish."""
+        end, fresh = self._helper(summary, "finish", State.PASS)
+        if fresh:
+            for child in self._active_children(summary):
+                source = self._finish_of(child) if self._network.is_summary(child) else child
+                self._tie(source, end, LinkType.FINISH_TO_START, 0, ALWAYS)
+        return end
+
+    def _start_of(self, summary: int) -> int:
+        """What starts with the earliest subtask."""
+        begin, fresh = self._helper(summary, "start", State.EARLIEST)
+        if fresh:
+            for child in self._active_children(summary):
+                source = self._start_of(child) if self._network.is_summary(child) else child
+                self._tie(source, begin, LinkType.START_TO_START, 0, ALWAYS)
+        return begin
+
+    def _active_children(self, summary: int) -> list[int]:
+        return [child for child in self._network.children[summary] if self._network.active[child]]
