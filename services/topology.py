@@ -45,8 +45,6 @@ def subscriptions(consumer: str) -> tuple[tuple[str, str], ...]:
     return tuple((stream(producer), durable(consumer, producer)) for producer in CONSUMES[consumer])
 
 
-def readers(producer: str) -> tuple[tuple[str, str], ...]:
-    """The (stream, durable) pairs that read a service's stream, to be made with it."""
-    return tuple(
-        (stream(producer), durable(consumer, producer)) for consumer in SERVICES if producer in CONSUMES[consumer]
-    )
+def readers(producer: str) -> tuple[str, ...]:
+    """The durables that read a service's stream, to be made with it."""
+    return tuple(durable(consumer, producer) for consumer in SERVICES if producer in CONSUMES[consumer])

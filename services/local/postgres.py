@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -23,11 +23,12 @@ import asyncpg
 from services.local import postgres_config, privileges
 from services.local.errors import LocalRuntimeError
 from services.local.files import free_port, tail, write_private
-from services.local.process import Account, Child, run, spawn
+from services.local.process import Account, Child, no_note, run, spawn
 
 _SUPERUSER: Final = "postgres"
 _START_SECONDS: Final = 60.0
-_STOP_STEPS: Final = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0))
+_RETRY_SECONDS: Final = 10.0
+_STOP_STEPS: Final = ((signal.SIGINT, 3.5), (signal.SIGQUIT, 1.0))
 """Fast shutdown, then immediate; the data survives either."""
 
 
@@ -42,9 +43,13 @@ class ServiceDatabase:
 
 
 class Postgres:
-    """A running server; made by `start`."""
+    """A server on this machine, with the files below a folder of its own; `start` gives a running one."""
 
-    def __init__(self, home: Path, *, fast: bool, log: Path | None) -> None:
+    name: Final = "postgres"
+
+    def __init__(
+        self, home: Path, *, fast: bool = False, log: Path | None = None, note: Callable[[Child], None] = no_note
+    ) -> None:
         account = privileges.unprivileged()
         self._home = home
         self._fast = fast
@@ -57,6 +62,9 @@ class Postgres:
         self._binaries = _binaries(account)
         self._data = home / "data"
         self._socket = home / "socket"
+        self._prepared = False
+        self._served = False
+        self._note = note
         self.child: Child | None = None
 
     @classmethod
@@ -66,21 +74,31 @@ class Postgres:
         `fast` gives up durability and is for tests alone.
         """
         server = cls(home, fast=fast, log=log)
-        await asyncio.to_thread(server._prepare)
-        await server.launch()
+        try:
+            await server.launch()
+        except BaseException:
+            await server.stop()
+            raise
         return server
 
     async def launch(self) -> None:
-        """Start the prepared server, or start it again after it died, on the same port; returns when it is ready."""
-        # A predecessor that was killed leaves backends that need a moment to notice.
-        deadline = time.monotonic() + _START_SECONDS
+        """Start the server, or start it again after it died, on the same port; returns when it is ready."""
+        if not self._prepared:
+            await asyncio.to_thread(self._prepare)
+        began = time.monotonic()
+        # A predecessor that was killed leaves backends that need a moment to notice: a start may have to be repeated.
         while True:
+            self._configure()
             self.child = self._spawn()
-            if await self._ready(self.child, deadline):
+            self._note(self.child)
+            if await self._ready(self.child, began + _START_SECONDS):
+                self._served = True
                 return
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= began + _RETRY_SECONDS:
                 raise LocalRuntimeError(f"PostgreSQL does not start; its log is {self._log}:\n{tail(self._log)}")
             await asyncio.sleep(0.2)
+            if not self._served:  # another program may have taken the port in the meantime
+                self.port = free_port()
 
     async def stop(self) -> None:
         """Stop the server in order, by force when that takes too long."""
@@ -89,6 +107,7 @@ class Postgres:
             self.child = None
         if self._socket.parent != self._data.parent:
             shutil.rmtree(self._socket, ignore_errors=True)
+            self._prepared = False
 
     def dsn(self, database: str, role: str = _SUPERUSER, *, over_socket: bool = False) -> str:
         """The URL for a role's connections to a database: over loopback TCP, or over the Unix socket."""
@@ -170,6 +189,9 @@ class Postgres:
                 f"The passwords of the database in {self._data} are missing: {self._passwords_file}.\n"
                 "Bring that file back, or start anew without the data."
             )
+        self._prepared = True
+
+    def _configure(self) -> None:
         for name, text in (
             ("postgresql.conf", postgres_config.server_settings(self._socket, self.port, fast=self._fast)),
             ("pg_hba.conf", postgres_config.CLIENT_AUTHENTICATION),

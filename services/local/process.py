@@ -68,6 +68,10 @@ class Child:
         await self.wait()
 
 
+def no_note(_: Child) -> None:
+    """Take no note of a child that was started."""
+
+
 def spawn(
     name: str,
     command: Sequence[str | Path],

@@ -180,8 +180,10 @@ async def streams(nats_server: NatsServer) -> AsyncIterator[None]:
         context = admin.jetstream()
         for service in topology.SERVICES:
             await context.add_stream(StreamConfig(name=topology.stream(service), subjects=[topology.subjects(service)]))
-            for stream, durable in topology.readers(service):
-                await context.add_consumer(stream, ConsumerConfig(durable_name=durable, ack_policy=AckPolicy.EXPLICIT))
+            for durable in topology.readers(service):
+                await context.add_consumer(
+                    topology.stream(service), ConsumerConfig(durable_name=durable, ack_policy=AckPolicy.EXPLICIT)
+                )
         yield
         for service in topology.SERVICES:
             await context.delete_stream(topology.stream(service))

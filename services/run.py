@@ -1,0 +1,67 @@
+"""How a service runs and how its database and stream are prepared: what production starts, one by one."""
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import uvicorn
+
+from services import topology
+from shared.settings import SettingsError
+
+KEEP_ALIVE_SECONDS: Final = {"gateway": 15}
+"""Public connections are let go early; between our own processes they stay, longer than any caller keeps them."""
+_INTERNAL_KEEP_ALIVE_SECONDS: Final = 75
+_LARGEST_CROWD: Final = 512
+
+
+def serve(service: str, *, grace: int) -> int:
+    """Run a service until it is told to stop; returns its exit code. Raises SettingsError before anything starts."""
+    settings = importlib.import_module(f"services.{service}.settings").load()
+    app = importlib.import_module(f"services.{service}.main").create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS.get(service, _INTERNAL_KEEP_ALIVE_SECONDS),
+            timeout_graceful_shutdown=grace,
+            backlog=_LARGEST_CROWD,
+            limit_concurrency=_LARGEST_CROWD,
+        )
+    )
+    server.run()
+    return 0 if server.started else 3
+
+
+async def migrate(services: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Bring the databases of services up to date and make their streams and consumers; raises SettingsError."""
+    alone = len(services) == 1
+    variables = {
+        service: "PMO_MIGRATION_DATABASE_URL" if alone else migration_variable(service) for service in services
+    }
+    missing = [
+        f"{name}: Field required" for name in (*variables.values(), "PMO_NATS_ADMIN_URL") if not environ.get(name)
+    ]
+    if missing:
+        raise SettingsError(missing)
+    from shared import bus, migrations
+
+    for service, variable in variables.items():
+        await migrations.migrate(service, environ[variable])
+        await bus.provision(environ["PMO_NATS_ADMIN_URL"], service, topology.readers(service))
+        sys.stderr.write(f"{service}: database and stream are up to date\n")
+
+
+def migration_variable(service: str) -> str:
+    """The variable that holds a service's migration URL when several are migrated at once."""
+    return f"PMO_{service.upper()}_MIGRATION_DATABASE_URL"
