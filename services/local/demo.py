@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from services.local.errors import LocalRuntimeError
 
-PLAN: Final = Path(__file__).parents[2] / "examples" / "harbour-terminal.mspdi.xml"
+EXAMPLE_PLAN: Final = Path(__file__).parents[2] / "examples" / "harbour-terminal.mspdi.xml"
 IMPORT_PATH: Final = "/v1/imports?format=mspdi"
 _SECONDS: Final = 60.0
 
@@ -24,7 +24,7 @@ class _Answer:
     body: bytes
 
 
-async def load(base_url: str, token: str, plan: Path = PLAN) -> str:
+async def import_plan(base_url: str, token: str, plan: Path) -> str:
     """Import the example plan and return its project's id; importing it again changes nothing and returns the same."""
     accepted = await asyncio.to_thread(_call, base_url, token, "POST", IMPORT_PATH, plan)
     location = accepted.headers.get("location")

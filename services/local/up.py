@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from services import topology
-from services.local import demo, environment
+from services.local import environment
+from services.local.demo import EXAMPLE_PLAN, import_plan
 from services.local.errors import LocalRuntimeError
 from services.local.files import free_port, tail
 from services.local.folder import DataFolder
@@ -38,6 +39,8 @@ class Options:
     demo: bool = False
     reset: bool = False
     json: bool = False
+    plan: Path = EXAMPLE_PLAN
+    """What `demo` imports."""
     program: Sequence[str] = field(default=(sys.executable, "-P", "-m", "services"))
     """The `pmo` program that the children run."""
 
@@ -116,7 +119,7 @@ async def _bring_up(options: Options, folder: DataFolder, supervisor: Supervisor
     project_id = None
     if options.demo:
         say("loading the example plan")
-        project_id = await demo.load(base_url, token)
+        project_id = await import_plan(base_url, token, options.plan)
     say("ready")
     docs_url = f"{base_url}/docs"
     if options.json:

@@ -56,6 +56,7 @@ def _up(data: str, port: str, *flags: str) -> int:
         demo="--demo" in flags,
         reset="--reset" in flags,
         json="--json" in flags,
+        plan=Path(__file__),
         program=(sys.executable, __file__),
     )
     try:
