@@ -33,7 +33,9 @@ _CALENDAR: Final[Shape] = {
     "WorkWeeks": {"WorkWeek": {"Name": None, "TimePeriod": _PERIOD, "WeekDays": _WEEK_DAYS}},
 }
 _TASK: Final[Shape] = {
-    **_texts("UID Name IsNull WBS OutlineNumber OutlineLevel Summary Milestone Active Manual Priority IsSubproject"),
+    **_texts(
+        "UID Name Type IsNull WBS OutlineNumber OutlineLevel Summary Milestone Active Manual Priority IsSubproject"
+    ),
     **_texts("ExternalTask Start Finish ManualStart ManualFinish Duration DurationFormat CalendarUID ConstraintType"),
     **_texts("ConstraintDate Deadline IgnoreResourceCalendar LevelingDelay PercentComplete PercentWorkComplete"),
     **_texts("PhysicalPercentComplete EarnedValueMethod ActualStart ActualFinish ActualDuration RemainingDuration"),
@@ -52,6 +54,7 @@ _ASSIGNMENT: Final[Shape] = _texts(
 _PROJECT: Final[Shape] = {
     **_texts("GUID Name Title StartDate FinishDate StatusDate CurrentDate CurrencyCode CurrencySymbol CalendarUID"),
     **_texts("ScheduleFromStart CriticalSlackLimit MinutesPerDay MinutesPerWeek DaysPerMonth DefaultTaskEVMethod"),
+    **_texts("HonorConstraints MultipleCriticalPaths"),
     "Calendars": {"Calendar": _CALENDAR},
     "Tasks": {"Task": _TASK},
     "Resources": {"Resource": _RESOURCE},

@@ -66,7 +66,7 @@ def label(row: Row, field: str, fallback: str = "", limit: int = MAX_NAME) -> st
     visible = "".join(
         " " if unicodedata.category(mark) == "Cc" else mark for mark in text[: 4 * limit] if mark not in _BIDI_CONTROLS
     )
-    return unicodedata.normalize("NFC", visible.strip()[:limit])[:limit].rstrip() or fallback
+    return unicodedata.normalize("NFC", visible).strip()[:limit].rstrip() or fallback
 
 
 def integer(row: Row, field: str, default: int, least: int = -(2**31), most: int = 2**31 - 1) -> int:
