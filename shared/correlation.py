@@ -1,12 +1,17 @@
 """What ties one request's log lines, events and answers together: its id and its W3C trace context."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from shared.telemetry import REQUEST_ID, TRACEPARENT, new_request_id
+from uuid_utils import uuid7
 
-_OURS = frozenset({b"x-request-id", b"traceparent"})
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+_OURS: Final = frozenset({b"x-request-id", b"traceparent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ def identify(fields: Mapping[bytes, bytes]) -> Correlation:
     parent = fields.get(b"traceparent", b"").decode("latin-1")
     span = os.urandom(24).hex()
     trace_id, flags = (parent[3:35], parent[53:]) if TRACEPARENT.fullmatch(parent) else (span[16:], "01")
-    request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
+    request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
     return Correlation(request_id, trace_id, f"00-{trace_id}-{span[:16]}-{flags}")
 
 

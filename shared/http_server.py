@@ -1,9 +1,9 @@
-"""uvicorn with the deadlines and bounds that it lacks: head, idle, write and drain deadlines, problems for broken framing."""
+"""uvicorn with the bounds that it lacks: deadlines for heads and slow readers, problems for broken framing."""
 
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final, Literal, cast
 
 import httptools
 import uvicorn
@@ -234,6 +234,7 @@ def server(
     limits: ConnectionLimits | None = None,
     keep_alive: int = KEEP_ALIVE_INTERNAL,
     graceful_seconds: int = 25,
+    lifespan: Literal["auto", "on", "off"] = "on",
 ) -> uvicorn.Server:
     """Make the server that every service runs on; logging is the caller's."""
     protocol = type(
@@ -246,7 +247,7 @@ def server(
         http=protocol,
         ws="none",
         loop="uvloop",
-        lifespan="on",
+        lifespan=lifespan,
         log_config=None,
         access_log=False,
         server_header=False,

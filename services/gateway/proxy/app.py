@@ -153,7 +153,9 @@ class ProxyApp:
 
     async def _forward(self, request: _Request, route: Route, body: BoundedReceive) -> None:
         """Hand the request to the service that owns the operation."""
-        edge, caller = self._edge, request.caller
+        edge, authorization = self._edge, None
+        if request.caller is not None:
+            authorization = request.caller.authorization(request.service, edge.minter, time.time())
         passage = Passage(
             scope=request.scope,
             fields=request.fields,
@@ -161,7 +163,7 @@ class ProxyApp:
             send=request.send,
             route=route,
             upstream=edge.upstreams[request.service],
-            authorization=caller and caller.authorization(request.service, edge.minter, time.time()),
+            authorization=authorization,
             correlation=request.correlation,
             extra=self._extra(request),
             declared=request.declared,
