@@ -32,3 +32,9 @@ def not_modified(if_none_match: str | None, version: int) -> bool:
         return False
     tags = {tag for _, tag in FORM.findall(if_none_match)}
     return if_none_match.strip() == "*" or str(version) in tags
+
+
+def must_be(version: int, expected: int) -> None:
+    """Raise PreconditionFailed unless the version read under lock is the one that the caller changes."""
+    if version != expected:
+        raise PreconditionFailed

@@ -42,8 +42,10 @@ from shared.types import Schema
 
 log = structlog.get_logger()
 
+WAIT_SECONDS: Final = 5.0
 JSON_LIMIT: Final = 1024 * 1024
 SPOOL_MEMORY: Final = 1024 * 1024
+MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 COMMON_PROBLEMS: Final = (400, 401, 403, 422, 429, 500, 502, 503, 504)
 DESCRIPTIONS: Final = {
     400: "The request cannot be understood.",
@@ -230,6 +232,11 @@ def from_validation(error: RequestValidationError) -> ValidationFailed:
 class Operation(APIRoute):
     """A route that denies by default and wraps each request in one transaction, committed before the answer."""
 
+    def caller(self, request: Request) -> Principal:
+        """Return who calls, as the internal token says; raises Unauthenticated or TokenInvalid."""
+        verifier: InternalTokenVerifier = request.app.state.verifier
+        return verifier.verify(request.headers.get("authorization"))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """Return the handler with everything around it; raises at start if no permission is declared."""
         original = super().get_route_handler()
@@ -238,16 +245,13 @@ class Operation(APIRoute):
         limit = int(str(extra.get("x-pmo-max-body-bytes", JSON_LIMIT)))
         spooled = bool(extra.get("x-pmo-stream"))
         media_types = [str(m) for m in extra.get("x-pmo-media-types", ["application/json"])]
-        if "application/merge-patch+json" in media_types:
-            media_types.append("application/json")
         known = {p.alias for p in self._query_parameters()}
         repeatable = {p.alias for p in self._query_parameters() if getattr(p, "sequence", False)}
 
         async def handle(request: Request) -> Response:
             database: Database = request.app.state.database
-            verifier: InternalTokenVerifier = request.app.state.verifier
             headers = request.headers
-            principal = verifier.verify(headers.get("authorization"))
+            principal = self.caller(request)
             reached = principal.reach(permission)
             if reached is None:
                 raise Forbidden
@@ -272,7 +276,13 @@ class Operation(APIRoute):
                 clean_reason(headers.get("pmo-reason")),
             )
             if wanted := headers.get("pmo-wait-for"):
-                await messaging.wait_for(database, context, messaging.parse_positions(wanted), seconds=5.0)
+                await messaging.wait_for(
+                    database,
+                    context,
+                    messaging.parse_positions(wanted),
+                    WAIT_SECONDS,
+                    producers=request.app.state.producers,
+                )
             key = headers.get("idempotency-key") if request.method in {"POST", "PATCH"} else None
             try:
                 async with database.transaction(context) as tx:

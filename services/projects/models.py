@@ -53,12 +53,11 @@ class ProjectRow(Row, table=True):
     status_date: datetime | None = None
     source_id: str | None = None
     calendar_id: UUID | None = None
-    schedules_from_finish: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     planned_finish: datetime | None = None
-    minutes_per_day: int = Field(default=480, sa_column_kwargs={"server_default": "480"})
-    minutes_per_week: int = Field(default=2400, sa_column_kwargs={"server_default": "2400"})
-    days_per_month: int = Field(default=20, sa_column_kwargs={"server_default": "20"})
-    critical_slack_minutes: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    minutes_per_day: int = 480
+    plan_settings: str = Field(
+        default="{}", sa_type=JSON, description="Settings of the plan that only scheduling reads."
+    )
 
 
 class CalendarRow(Row, table=True):
@@ -103,6 +102,7 @@ class TaskRow(Row, table=True):
     priority: int = 500
     duration_minutes: int = 0
     is_elapsed_duration: bool = False
+    is_fixed_duration: bool = False
     calendar_id: UUID | None = None
     ignores_resource_calendar: bool = False
     constraint_type: str = "as_soon_as_possible"
@@ -202,6 +202,9 @@ class ScheduleRow(Row, table=True):
     """The present schedule of a project; `id` is the project's, `version` the revision."""
 
     __tablename__ = "schedule"
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id", "id"], ["project.organization_id", "project.id"], ondelete="CASCADE"),
+    )
     project_start: datetime | None = None
     project_finish: datetime | None = None
     problem: str | None = None
@@ -211,7 +214,10 @@ class ScheduleItemRow(Row, table=True):
     """A task's dates in the present schedule; `id` is the task's."""
 
     __tablename__ = "schedule_item"
-    __table_args__ = (Index("ix_schedule_item_position", "organization_id", "project_id", "position", "id"),)
+    __table_args__ = (
+        _project_key(),
+        Index("ix_schedule_item_position", "organization_id", "project_id", "position", "id"),
+    )
     project_id: UUID
     position: int
     early_start: datetime

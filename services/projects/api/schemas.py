@@ -181,6 +181,8 @@ class SchedulePage(Schema):
     """When the first task starts."""
     project_finish: datetime | None
     """When the last task finishes."""
+    problem: Text | None
+    """Why there is no newer schedule (a loop of dependencies, say); null when this one is up to date."""
     items: list[ScheduleItem]
     """Tasks in the order of the plan."""
     next_cursor: str | None

@@ -1,0 +1,90 @@
+"""Imports over HTTP."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from services.projects import repository
+from services.projects.api.schemas import ImportPage
+from services.projects.service import imports as service
+from shared import pagination
+from shared.operations import OperationRead, pending_answer
+from shared.pagination import Paging
+from shared.permissions import Permission
+from shared.route import Current, Operation, operation
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=Operation)
+
+MEDIA_TYPES = ("application/xml", "text/xml", "application/octet-stream")
+BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The file's bytes.",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES[:1]},
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=OperationRead,
+    **operation(
+        Permission.PLAN_IMPORT,
+        404,
+        408,
+        409,
+        413,
+        415,
+        max_body_bytes=service.MAX_BYTES,
+        deadline_ms=120_000,
+        media_types=MEDIA_TYPES,
+        spooled=True,
+        extra=BODY,
+    ),
+)
+async def import_plan(
+    call: Current,
+    format: Annotated[Literal["mspdi"], Query(description="What kind of file: Microsoft Project XML.")],  # noqa: A002
+    project_id: Annotated[
+        str | None, Query(max_length=64, description="Import into this project, whatever the file says.")
+    ] = None,
+    dry_run: Annotated[bool, Query(description="Report what would happen; write nothing.")] = False,
+) -> Response:
+    """Import a project plan.
+
+    The file is the raw body, at most 50 MB. Its project is found by `project_id` if given, else by the file's GUID,
+    else by the digest of its bytes; its rows by the file's own identifiers. The same file again changes nothing. The
+    operation at `Location` has succeeded once the rows, their events and the first schedule are stored; its result
+    tells what became of every row, and the position that reads in other services can wait for (`PMO-Wait-For`).
+    """
+    target = None
+    if project_id is not None:
+        target = (await repository.project_row(call.tx, project_id, call.own_only))["id"]
+    assert call.spool is not None
+    operation_id = await service.accept_import(
+        call.tx, call.spool, target=target, dry_run=dry_run, own_only=call.own_only is not None
+    )
+    return await pending_answer(call, "projects", operation_id)
+
+
+@router.get("", response_model=ImportPage, **operation(Permission.OPERATION_READ))
+async def list_imports(
+    call: Current,
+    page: Paging,
+    project_id: Annotated[str | None, Query(max_length=64, description="Imports into this project.")] = None,
+    status: Annotated[
+        list[Literal["pending", "running", "succeeded", "failed", "cancelled"]] | None,
+        Query(description="Any of these states."),
+    ] = None,
+) -> Response:
+    """List the files that came in.
+
+    Sorts: created_at, id; default -created_at.
+    """
+    identifier = None
+    if project_id is not None:
+        identifier = (await repository.project_row(call.tx, project_id, call.own_only))["id"]
+    own = pagination.owned_by(call.own_only, "t.actor")
+    filters = {"project_id": identifier, "status": status}
+    return await pagination.page(call.tx, repository.IMPORTS, page, filters, restrict=own)

@@ -1,0 +1,93 @@
+"""Projects over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query, Response
+
+from services.projects import repository
+from services.projects.api.schemas import ProjectCreate, ProjectPage, ProjectUpdate
+from services.projects.domain.images import ProjectRead
+from services.projects.domain.project import ProjectStatus
+from services.projects.models import PROJECT
+from services.projects.service import projects as service
+from shared import entity, pagination
+from shared.pagination import Paging
+from shared.permissions import Permission
+from shared.route import MERGE_PATCH, Current, Operation, operation
+from shared.types import Instant
+
+router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Operation)
+
+ProjectRef = Annotated[str, Path(max_length=64, description="The project's id, or its human key such as PRJ-42.")]
+AsOf = Annotated[Instant | None, Query(description="The state at this instant, from history.")]
+
+
+@router.get("", response_model=ProjectPage, **operation(Permission.PROJECT_READ))
+async def list_projects(
+    call: Current,
+    page: Paging,
+    status: Annotated[list[ProjectStatus] | None, Query(description="Any of these states.")] = None,
+    owner: Annotated[str | None, Query(max_length=200, description="Subject of the project manager.")] = None,
+    key: Annotated[str | None, Query(max_length=20, description="Human key.")] = None,
+    source_id: Annotated[str | None, Query(max_length=200, description="What another system calls it.")] = None,
+    name: Annotated[str | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
+    created_after: Annotated[Instant | None, Query(description="Created after this instant.")] = None,
+) -> Response:
+    """List projects.
+
+    Sorts: id, key, name, status, start, created_at, updated_at; default id (order of creation).
+    """
+    filters = {
+        "status": status,
+        "owner": owner,
+        "key": key,
+        "source_id": source_id,
+        "name": name,
+        "created_after": created_after,
+    }
+    own = pagination.owned_by(call.own_only)
+    return await pagination.page(call.tx, repository.PROJECTS, page, filters, restrict=own)
+
+
+@router.post("", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 409, 413, 415))
+async def create_project(call: Current, body: ProjectCreate) -> Response:
+    """Create a project."""
+    values = body.model_dump(exclude={"time_zone", "start", "status_date"})
+    owner = call.own_only or body.owner or call.principal.subject
+    written = await service.create_project(
+        call.tx,
+        {**values, "owner": owner},
+        time_zone=body.time_zone,
+        start=body.start,
+        status=body.status_date,
+    )
+    return call.written(written, 201, f"/v1/projects/{written.id}")
+
+
+@router.get("/{project_id}", response_model=ProjectRead, **operation(Permission.PROJECT_READ, 404))
+async def get_project(call: Current, project_id: ProjectRef, as_of: AsOf = None) -> Response:
+    """Return one project; with as_of, as it was then."""
+    if as_of is not None:
+        row = await repository.project_row(call.tx, project_id, call.own_only)
+        return call.one(*await entity.image_as_of(call.tx, PROJECT, row["id"], as_of))
+    condition, values = repository.reference(project_id, call.own_only)
+    return call.one(*await entity.get(call.tx, PROJECT, condition, *values))
+
+
+@router.patch(
+    "/{project_id}",
+    response_model=ProjectRead,
+    **operation(Permission.PROJECT_UPDATE, 404, 409, 412, 413, 415, 428, media_types=MERGE_PATCH),
+)
+async def update_project(
+    call: Current, project_id: ProjectRef, body: Annotated[ProjectUpdate, Body(media_type=MERGE_PATCH[0])]
+) -> Response:
+    """Change a project."""
+    written = await service.update_project(call.tx, project_id, call.own_only, call.expected, body.changes())
+    return call.written(written)
+
+
+@router.delete("/{project_id}", status_code=204, **operation(Permission.PROJECT_DELETE, 404, 412, 428))
+async def delete_project(call: Current, project_id: ProjectRef) -> Response:
+    """Delete a project with everything in it."""
+    return call.written(await service.delete_project(call.tx, project_id, call.own_only, call.expected))

@@ -1,0 +1,109 @@
+"""Tasks over HTTP."""
+
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path, Query, Response
+
+from services.projects import repository
+from services.projects.api.projects import AsOf, ProjectRef
+from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
+from services.projects.domain.images import TaskRead
+from services.projects.models import TASK
+from services.projects.service import tasks as service
+from shared import entity, pagination
+from shared.errors import NotFound
+from shared.pagination import Paging
+from shared.permissions import Permission
+from shared.route import MERGE_PATCH, Current, Operation, operation
+from shared.types import Instant, as_uuid
+
+router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
+
+TaskRef = Annotated[str, Path(max_length=64, description="The task's id.")]
+
+
+def task_id_of(text: str) -> UUID:
+    """Return the task's id; raises NotFound for what cannot be one."""
+    identifier = as_uuid(text)
+    if identifier is None:
+        raise NotFound
+    return identifier
+
+
+@router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404))
+async def list_tasks(
+    call: Current,
+    page: Paging,
+    project_id: ProjectRef,
+    parent_id: Annotated[UUID | None, Query(description="Only the tasks directly below this summary.")] = None,
+    source_id: Annotated[str | None, Query(max_length=200, description="What the file calls it.")] = None,
+    is_summary: Annotated[bool | None, Query(description="Only summaries, or only others.")] = None,
+    is_milestone: Annotated[bool | None, Query(description="Only milestones, or only others.")] = None,
+    name: Annotated[str | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
+    deadline_before: Annotated[Instant | None, Query(description="With a deadline before this instant.")] = None,
+    percent_complete_below: Annotated[
+        Decimal | None, Query(ge=0, le=100, allow_inf_nan=False, description="Less complete than this.")
+    ] = None,
+) -> Response:
+    """List the tasks of a project.
+
+    Sorts: position, name, priority, duration_minutes, percent_complete, deadline, updated_at; default position.
+    """
+    project = await repository.project_row(call.tx, project_id, call.own_only)
+    filters = {
+        "project_id": project["id"],
+        "parent_id": parent_id,
+        "source_id": source_id,
+        "is_summary": is_summary,
+        "is_milestone": is_milestone,
+        "name": name,
+        "deadline_before": deadline_before,
+        "percent_complete_below": percent_complete_below,
+    }
+    return await pagination.page(call.tx, repository.TASKS, page, filters)
+
+
+@router.post("", status_code=201, response_model=TaskRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
+async def create_task(call: Current, project_id: ProjectRef, body: TaskCreate) -> Response:
+    """Add a task to a project."""
+    values = body.model_dump(exclude={"cost"})
+    written = await service.create_task(call.tx, project_id, call.own_only, values, body.cost)
+    return call.written(written, 201, f"/v1/projects/{project_id}/tasks/{written.id}")
+
+
+@router.get("/{task_id}", response_model=TaskRead, **operation(Permission.PLAN_READ, 404))
+async def get_task(call: Current, project_id: ProjectRef, task_id: TaskRef, as_of: AsOf = None) -> Response:
+    """Return one task; with as_of, as it was then."""
+    identifier = task_id_of(task_id)
+    if as_of is not None:
+        project = await repository.project_row(call.tx, project_id, call.own_only)
+        await repository.task_row(call.tx, project["id"], identifier)
+        return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of))
+    condition, values = repository.reference(project_id, call.own_only, "p")
+    return call.one(*await entity.get(call.tx, TASK, f"{condition} and t.id = ${len(values) + 2}", *values, identifier))
+
+
+@router.patch(
+    "/{task_id}",
+    response_model=TaskRead,
+    **operation(Permission.PLAN_UPDATE, 404, 409, 412, 413, 415, 428, media_types=MERGE_PATCH),
+)
+async def update_task(
+    call: Current,
+    project_id: ProjectRef,
+    task_id: TaskRef,
+    body: Annotated[TaskUpdate, Body(media_type=MERGE_PATCH[0])],
+) -> Response:
+    """Change a task; progress counts as of now."""
+    identifier = task_id_of(task_id)
+    written = await service.update_task(call.tx, project_id, call.own_only, identifier, call.expected, body.changes())
+    return call.written(written)
+
+
+@router.delete("/{task_id}", status_code=204, **operation(Permission.PLAN_UPDATE, 404, 409, 412, 428))
+async def delete_task(call: Current, project_id: ProjectRef, task_id: TaskRef) -> Response:
+    """Delete a task with its links and assignments."""
+    identifier = task_id_of(task_id)
+    return call.written(await service.delete_task(call.tx, project_id, call.own_only, identifier, call.expected))

@@ -1,0 +1,75 @@
+"""The facts that projects refuses with."""
+
+from shared.errors import Conflict, ValidationFailed
+
+
+class ProjectKeyTaken(Conflict):
+    """Another project of the organization has this key."""
+
+    code, title = "project_key_taken", "Another project has this key"
+    cause = "Human keys are unique in an organization."
+    cure = "Choose another key, or leave it out and take the next number."
+
+
+class ProjectSourceTaken(Conflict):
+    """Another project of the organization has this source id."""
+
+    code, title = "project_source_taken", "Another project has this source_id"
+    cause = "A source_id names one project of the organization."
+    cure = "Change that project, or use another source_id."
+
+
+class StatusMoveNotAllowed(Conflict):
+    """The life cycle does not allow this move."""
+
+    code, title = "status_move_not_allowed", "The life cycle does not allow this move"
+    cause = "The project's present status cannot be followed by the one asked for."
+    cure = "Move through the states in between; detail lists those that may follow."
+
+
+class DependencyCycleFound(Conflict):
+    """Tasks wait for each other."""
+
+    code, title = "cycle", "Tasks wait for each other"
+    cause = "The dependencies form a loop; detail names the tasks in it."
+    cure = "Remove one of the dependencies of the loop."
+
+
+class TaskHasChildren(Conflict):
+    """The task sums up others."""
+
+    code, title = "task_has_children", "The task has tasks below it"
+    cause = "Deleting it would leave them without a parent."
+    cure = "Delete or move the tasks below it first."
+
+
+class TaskIsSummary(Conflict):
+    """Progress of a summary is what the tasks below it sum up to."""
+
+    code, title = "task_is_summary", "Progress of a summary comes from the tasks below it"
+    cause = "The task has tasks below it; its progress and cost are sums."
+    cure = "State the progress of the tasks below it."
+
+
+class PlanFileUnreadable(ValidationFailed):
+    """The file is not a plan that can be read."""
+
+    code, title = "plan_file_unreadable", "The file cannot be read as a plan"
+    cause = "It is not XML, not of the format named, broken, or uses what is forbidden (document types, deep nesting)."
+    cure = "Save the plan anew in the format named; errors[] says where it breaks."
+
+
+class ReferenceInvalid(ValidationFailed):
+    """Something that the input refers to does not exist here."""
+
+    code, title = "reference_invalid", "Something referred to does not exist here"
+    cause = "An id in the body names nothing of this project or organization."
+    cure = "Use ids of the same project and organization."
+
+
+class CurrencyMismatch(ValidationFailed):
+    """The money is not in the project's currency."""
+
+    code, title = "currency_mismatch", "The money is not in the project's currency"
+    cause = "All money of a project is in one currency."
+    cure = "Send the amount in the project's currency."

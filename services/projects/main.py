@@ -1,0 +1,36 @@
+"""The composition of projects."""
+
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from services.projects.api import imports, projects, schedules, tasks
+from services.projects.consumers import SUBSCRIPTIONS
+from services.projects.service.imports import IMPORT_WORK, run_import
+from services.projects.service.projects import SCHEDULE
+from services.projects.service.schedules import recompute
+from services.projects.settings import Settings
+from shared.operations import operations_router
+from shared.service import create_service
+
+NAME: Final = "projects"
+TITLE: Final = "Projects"
+ROUTERS: Final = (
+    projects.router,
+    tasks.router,
+    schedules.router,
+    imports.router,
+    operations_router(NAME),
+)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Compose the service from its settings."""
+    return create_service(
+        NAME,
+        settings,
+        title=TITLE,
+        routers=ROUTERS,
+        subscriptions=SUBSCRIPTIONS,
+        work={IMPORT_WORK: run_import, SCHEDULE: recompute},
+    )

@@ -1,0 +1,205 @@
+"""The statements of projects."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects.models import IMPORT, PROJECT, TASK
+from shared import entity
+from shared.db import Transaction
+from shared.entity import Entity
+from shared.errors import NotFound
+from shared.pagination import Listing, Sort
+from shared.types import as_uuid
+
+PROJECTS: Final = Listing(
+    PROJECT,
+    conditions={
+        "status": "t.status = any({}::text[])",
+        "owner": "t.owner = {}",
+        "key": "t.key = {}",
+        "source_id": "t.source_id = {}",
+        "name": "position(lower({}) in lower(t.name)) > 0",
+        "created_after": "t.created_at > {}",
+    },
+    sorts={
+        "id": Sort("t.id", "uuid"),
+        "key": Sort("t.key", "text"),
+        "name": Sort("t.name", "text"),
+        "status": Sort("t.status", "text"),
+        "start": Sort("t.start", "timestamp"),
+        "created_at": Sort("t.created_at", "timestamptz"),
+        "updated_at": Sort("t.updated_at", "timestamptz"),
+    },
+    default_sort="id",
+)
+TASKS: Final = Listing(
+    TASK,
+    conditions={
+        "project_id": "t.project_id = {}",
+        "parent_id": "t.parent_id = {}",
+        "source_id": "t.source_id = {}",
+        "is_summary": "t.is_summary = {}",
+        "is_milestone": "t.is_milestone = {}",
+        "name": "position(lower({}) in lower(t.name)) > 0",
+        "deadline_before": "t.deadline < ({}::timestamptz at time zone p.time_zone)",
+        "percent_complete_below": "t.percent_complete < {}",
+    },
+    sorts={
+        "position": Sort("t.position", "int"),
+        "name": Sort("t.name", "text"),
+        "priority": Sort("t.priority", "int"),
+        "duration_minutes": Sort("t.duration_minutes", "int"),
+        "percent_complete": Sort("t.percent_complete", "numeric"),
+        "deadline": Sort("t.deadline", "timestamp", nullable=True),
+        "updated_at": Sort("t.updated_at", "timestamptz"),
+    },
+    default_sort="position",
+)
+IMPORTS: Final = Listing(
+    IMPORT,
+    conditions={"project_id": "t.project_id = {}", "status": "t.status = any({}::text[])"},
+    sorts={"id": Sort("t.id", "uuid"), "created_at": Sort("t.created_at", "timestamptz")},
+    default_sort="-created_at",
+)
+
+
+def reference(value: str, own_only: str | None, column: str = "t") -> tuple[str, list[object]]:
+    """Return the condition that finds a project by id or key among those that the caller may touch."""
+    identifier = as_uuid(value)
+    condition = f"{column}.id = $2" if identifier is not None else f"{column}.key = $2"
+    values: list[object] = [identifier or value]
+    if own_only is not None:
+        condition += f" and {column}.owner = $3"
+        values.append(own_only)
+    return condition, values
+
+
+async def project_row(tx: Transaction, value: str, own_only: str | None, *, lock: bool = False) -> asyncpg.Record:
+    """Return a project's row; raises NotFound."""
+    condition, values = reference(value, own_only)
+    row = await tx.fetchrow(
+        f"select * from project t where t.organization_id = $1 and {condition}{' for update' if lock else ''}",
+        tx.organization_id,
+        *values,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def task_row(tx: Transaction, project_id: UUID, task_id: UUID, *, lock: bool = False) -> asyncpg.Record:
+    """Return a task's row; raises NotFound."""
+    row = await tx.fetchrow(
+        "select * from task where organization_id = $1 and project_id = $2 and id = $3"
+        + (" for update" if lock else ""),
+        tx.organization_id,
+        project_id,
+        task_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def next_project_number(tx: Transaction) -> int:
+    """Return the next number of a human key; numbers are given once, those of failed requests are lost."""
+    return await tx.fetchint(
+        """
+insert into key_counter as c (organization_id, id, version) values ($1, $1, 1)
+on conflict (organization_id, id) do update set version = c.version + 1 returning version
+""",
+        tx.organization_id,
+    )
+
+
+async def lock_aggregate(tx: Transaction, project_id: UUID) -> None:
+    """Hold off all other writers of a project until the transaction ends."""
+    await tx.execute(
+        """
+insert into aggregate (organization_id, id, version) values ($1, $2, 0)
+on conflict (organization_id, id) do update set version = aggregate.version
+""",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def position(tx: Transaction, project_id: UUID) -> int:
+    """Return the number of a project's last event."""
+    return await tx.fetchint(
+        "select version from aggregate where organization_id = $1 and id = $2", tx.organization_id, project_id
+    )
+
+
+async def rows(tx: Transaction, kind: Entity, project_id: UUID, order: str = "id") -> list[asyncpg.Record]:
+    """Return all rows of a kind in a project."""
+    return await tx.fetch(
+        f"select * from {kind.table.name} where organization_id = $1 and project_id = $2 order by {order}",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> Mapping[UUID, str]:
+    """Return images by id."""
+    found = await tx.fetch(
+        f"select t.id, (select row_to_json(i)::text from (select {kind.select()}) i) as image"
+        f" from {kind.table.name} t {kind.join} where t.organization_id = $1 and t.id = any($2)",
+        tx.organization_id,
+        list(identifiers),
+    )
+    return {row["id"]: row["image"] for row in found}
+
+
+async def place_for_task(tx: Transaction, project_id: UUID, parent_id: UUID | None) -> asyncpg.Record:
+    """Return the next position in the plan and number among its siblings."""
+    row = await tx.fetchrow(
+        """
+select coalesce(max(position), -1) + 1 as position,
+       count(*) filter (where parent_id is not distinct from $3 and outline_level > 0) + 1 as number
+from task where organization_id = $1 and project_id = $2
+""",
+        tx.organization_id,
+        project_id,
+        parent_id,
+    )
+    assert row is not None
+    return row
+
+
+async def project_image(tx: Transaction, project_id: UUID) -> str:
+    """Return a project's image."""
+    _, image = await entity.get(tx, PROJECT, "t.id = $2", project_id)
+    return image
+
+
+SCHEDULE_PAGE: Final = """
+select s.version as revision, p.time_zone, s.problem,
+       pmo_local(s.project_start, p.time_zone) as project_start,
+       pmo_local(s.project_finish, p.time_zone) as project_finish,
+       page.images, page.places
+from project p
+left join schedule s on s.organization_id = p.organization_id and s.id = p.id
+cross join lateral (
+  select coalesce(array_agg(x.image order by x.position, x.id), '{}') as images,
+         coalesce(array_agg(x.position || ',' || x.id order by x.position, x.id), '{}') as places
+  from (
+    select i.position, i.id, (select row_to_json(y)::text from (
+      select i.id as task_id, t.source_id, t.name, t.is_summary, t.is_milestone,
+             pmo_local(i.early_start, p.time_zone) as early_start,
+             pmo_local(i.early_finish, p.time_zone) as early_finish,
+             pmo_local(i.late_start, p.time_zone) as late_start,
+             pmo_local(i.late_finish, p.time_zone) as late_finish,
+             i.total_float_minutes, i.free_float_minutes, i.is_critical) y) as image
+    from schedule_item i
+    join task t on t.organization_id = i.organization_id and t.id = i.id
+    where i.organization_id = $1 and i.project_id = p.id and (i.position, i.id) > ($3::int, $4::uuid)
+      and t.outline_level > 0 and ($6::boolean is null or i.is_critical = $6)
+    order by i.position, i.id limit $5
+  ) x
+) page
+where p.organization_id = $1 and p.id = $2
+"""

@@ -1,0 +1,415 @@
+"""Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import orjson
+from uuid_utils.compat import uuid7
+
+from services.projects import repository
+from services.projects.domain.events import PlanImported
+from services.projects.domain.plan import Plan, Task
+from services.projects.models import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.service.projects import create_project
+from services.projects.service.schedules import chunked, plan_settings
+from shared import entity, messaging
+from shared.db import Transaction
+from shared.entity import Entity
+from shared.errors import NotFound
+from shared.messaging import NewEvent
+from shared.types import CURRENCIES, minor_digits
+from shared.working_calendar import to_json
+from shared.working_time import instant_of
+
+Record = asyncpg.Record
+Row = dict[str, object]
+
+DEFAULT_CURRENCY: Final = "USD"
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a merge did: the project, the report by row, and the items of the event."""
+
+    project_id: UUID
+    rows: list[Row] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    items: list[bytes] = field(default_factory=list)
+
+    def note(self, kind: str, source_id: str, action: str, identifier: UUID | None = None, **reason: str) -> None:
+        """Report what happened to one row of the file."""
+        self.counts.setdefault(kind, Counter())[action] += 1
+        row: Row = {"kind": kind, "source_id": source_id, "action": action}
+        if identifier is not None:
+            row["id"] = identifier
+        self.rows.append({**row, **reason})
+
+    @property
+    def report(self) -> Row:
+        """The report: counts by kind and action, then every row."""
+        return {"summary": {kind: dict(counts) for kind, counts in self.counts.items()}, "rows": self.rows}
+
+
+async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
+    """Return the project that a file is of: the one named, else by the file's GUID, else by its digest."""
+    owner = row["actor"] if row["own_only"] else None
+    if row["target_project_id"] is not None:
+        identifier: UUID = (await repository.project_row(tx, str(row["target_project_id"]), owner))["id"]
+        return identifier
+    found = await tx.fetchrow(
+        "select id, owner from project where organization_id = $1 and source_id = $2",
+        tx.organization_id,
+        source_of(plan, row["sha256"]),
+    )
+    if found is None:
+        return None
+    if owner is not None and found["owner"] != owner:
+        raise NotFound
+    known: UUID = found["id"]
+    return known
+
+
+def source_of(plan: Plan, sha256: str) -> str:
+    """Return what identifies a file's project: its GUID, else the digest of its bytes; never a name."""
+    return plan.source_guid or f"sha256:{sha256}"
+
+
+async def merge_plan(tx: Transaction, plan: Plan, project_id: UUID | None, import_id: UUID, sha256: str) -> Merged:
+    """Bring every row of a plan into its project (a new one if None), with history and one chunked event.
+
+    Rows are found again by the file's identifiers; equal ones are left alone; those that came from a file and are no
+    longer in it are deleted. Rows that were made by hand are not touched.
+    """
+    currency = plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY
+    merged = Merged(await _project(tx, plan, project_id, sha256, currency))
+    project = await tx.fetchrow(
+        "select * from project where organization_id = $1 and id = $2", tx.organization_id, merged.project_id
+    )
+    assert project is not None
+    await repository.lock_aggregate(tx, merged.project_id)
+    merge = _Merge(tx, merged, plan, project["currency"])
+    calendars = await merge.calendars()
+    tasks = await merge.tasks(calendars, _progress_at(plan, project))
+    await merge.dependencies(tasks)
+    resources = await merge.resources(calendars)
+    await merge.assignments(tasks, resources)
+    await _settle_project(tx, plan, merged, calendars.get(plan.calendar_source_id))
+    for skipped in plan.skipped:
+        merged.note(skipped.kind, skipped.source_id, "skipped", code=skipped.code, detail=skipped.detail)
+    await _record(tx, merged, import_id, _progress_at(plan, project))
+    return merged
+
+
+def _progress_at(plan: Plan, project: Record) -> datetime:
+    """Return as of when the progress in a file counts: its status date, else now."""
+    if plan.status_date is None:
+        return datetime.now(UTC)
+    return instant_of(plan.status_date, ZoneInfo(project["time_zone"])).astimezone(UTC)
+
+
+async def _project(tx: Transaction, plan: Plan, project_id: UUID | None, sha256: str, currency: str) -> UUID:
+    if project_id is not None:
+        return project_id
+    written = await create_project(
+        tx,
+        {
+            "name": plan.name[:200] or "Imported plan",
+            "status": "active",
+            "owner": tx.context.actor,
+            "currency": currency,
+            "source_id": source_of(plan, sha256),
+        },
+        time_zone="UTC",
+        start=plan.start.replace(tzinfo=UTC),
+        status=None if plan.status_date is None else plan.status_date.replace(tzinfo=UTC),
+    )
+    return written.id
+
+
+async def _settle_project(tx: Transaction, plan: Plan, merged: Merged, calendar_id: UUID | None) -> None:
+    """Bring the project's own columns up to date with the file."""
+    row = await tx.fetchrow(
+        "select * from project where organization_id = $1 and id = $2 for update",
+        tx.organization_id,
+        merged.project_id,
+    )
+    assert row is not None
+    wanted: Row = {
+        "start": plan.start,
+        "status_date": plan.status_date,
+        "calendar_id": calendar_id,
+        "planned_finish": plan.finish,
+        "minutes_per_day": plan.minutes_per_day,
+    }
+    changes = {name: value for name, value in wanted.items() if row[name] != value}
+    settings = plan_settings(plan)
+    if orjson.loads(row["plan_settings"]) != orjson.loads(settings):
+        changes["plan_settings"] = settings
+    if changes:
+        changed = [name for name in changes if name in PROJECT.image]
+        await entity.update(tx, PROJECT, merged.project_id, changes, expected=row["version"], changed=changed)
+
+
+async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at: datetime) -> None:
+    """Record the import as one event in chunks; none if nothing changed."""
+    if not merged.items:
+        return
+    project = await repository.project_image(tx, merged.project_id)
+    chunks = chunked(merged.items)
+    events = []
+    for number, chunk in enumerate(chunks, 1):
+        head = {
+            "import_id": import_id,
+            "project": orjson.Fragment(project),
+            "chunk": number,
+            "chunks": len(chunks),
+            "progress_at": progress_at,
+        }
+        data = orjson.dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
+        events.append(NewEvent(PlanImported.type, merged.project_id, data))
+    await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
+
+
+class _Merge:
+    """One merge under way."""
+
+    def __init__(self, tx: Transaction, merged: Merged, plan: Plan, currency: str) -> None:
+        self.tx = tx
+        self.merged = merged
+        self.plan = plan
+        self.quantum = Decimal(1).scaleb(-minor_digits(currency))
+
+    def money(self, amount: Decimal | None) -> Decimal | None:
+        """Return an amount with the decimals of the currency."""
+        return None if amount is None else amount.quantize(self.quantum, ROUND_HALF_EVEN)
+
+    async def rows(
+        self,
+        kind: Entity,
+        present: Mapping[Hashable, Record],
+        wanted: Mapping[Hashable, tuple[str, Row]],
+        *,
+        same: Callable[[str, object, object], bool] = lambda _name, old, new: old == new,
+        identify: Mapping[Hashable, UUID] = MappingProxyType({}),
+    ) -> dict[Hashable, UUID]:
+        """Write what is new or different of a kind, delete what is gone; returns ids by the file's identifiers."""
+        identifiers: dict[Hashable, UUID] = {}
+        write: list[tuple[UUID, Row]] = []
+        actions: dict[UUID, str] = {}
+        for key, (source_id, values) in wanted.items():
+            row = present.get(key)
+            if row is None:
+                identifier, action = identify.get(key) or uuid7(), "created"
+            else:
+                identifier = row["id"]
+                equal = all(same(name, row[name], value) for name, value in values.items())
+                action = "unchanged" if equal else "updated"
+            identifiers[key] = identifier
+            if action != "unchanged":
+                write.append((identifier, values))
+            actions[identifier] = action
+            self.merged.note(kind.name, source_id, action, identifier)
+        gone = {row["id"]: str(key) for key, row in present.items() if key not in wanted}
+        for action in ("created", "updated"):
+            await self._write(kind, [w for w in write if actions[w[0]] == action], action)
+        for identifier, version in await entity.delete_many(self.tx, kind, list(gone)):
+            self.merged.note(kind.name, gone[identifier], "deleted", identifier)
+            self._item(kind, identifier, version, "deleted", None)
+        return identifiers
+
+    async def _write(self, kind: Entity, rows: Sequence[tuple[UUID, Row]], action: str) -> None:
+        if not rows:
+            return
+        columns = ["id", "project_id", *rows[0][1]]
+        values = [(identifier, self.merged.project_id, *row.values()) for identifier, row in rows]
+        order = {identifier: number for number, (identifier, _) in enumerate(rows)}
+        images = await entity.write_many(self.tx, kind, columns, values, action=action)
+        for image in sorted(images, key=lambda image: order[image.id]):
+            self._item(kind, image.id, image.version, action, image.image)
+
+    def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
+        after = None if image is None else orjson.Fragment(image)
+        item = {"kind": kind.name, "id": identifier, "version": version, "action": action, "after": after}
+        self.merged.items.append(orjson.dumps(item))
+
+    async def present(self, kind: Entity, key: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
+        """Return the rows of a kind that came from a file, by the file's identifiers."""
+        rows = await repository.rows(self.tx, kind, self.merged.project_id)
+        return {name: row for row in rows if (name := key(row)) is not None}
+
+    async def calendars(self) -> Mapping[Hashable, UUID]:
+        """Merge the calendars."""
+        wanted: dict[Hashable, tuple[str, Row]] = {
+            calendar.source_id: (
+                calendar.source_id,
+                {
+                    "source_id": calendar.source_id,
+                    "name": calendar.name,
+                    "definition": orjson.dumps(to_json(calendar)).decode(),
+                },
+            )
+            for calendar in self.plan.calendars
+        }
+
+        def same(name: str, old: object, new: object) -> bool:
+            if name == "definition":
+                return bool(orjson.loads(str(old)) == orjson.loads(str(new)))
+            return old == new
+
+        return await self.rows(CALENDAR, await self.present(CALENDAR, lambda row: row["source_id"]), wanted, same=same)
+
+    async def tasks(self, calendars: Mapping[Hashable, UUID], progress_at: datetime) -> Mapping[Hashable, UUID]:
+        """Merge the tasks; new ids are made before the write, because tasks name their parents."""
+        present = await self.present(TASK, lambda row: row["source_id"])
+        identifiers: dict[Hashable, UUID] = {
+            task.source_id: present[task.source_id]["id"] if task.source_id in present else uuid7()
+            for task in self.plan.tasks
+        }
+        wanted: dict[Hashable, tuple[str, Row]] = {}
+        for task in self.plan.tasks:
+            values = self._task(task, calendars, identifiers)
+            row = present.get(task.source_id)
+            stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
+            pushed = None if row is None else row["progress_at"]
+            if row is not None and pushed is not None and pushed > progress_at:
+                # What another system stated after the file's status date stands.
+                values |= {name: row[name] for name in PROGRESS_COLUMNS}
+            else:
+                # Without a status date the same file again must not look different.
+                known = pushed if self.plan.status_date is None else None
+                values["progress_at"] = (known or progress_at) if stated else pushed
+            wanted[task.source_id] = (task.source_id, values)
+        return await self.rows(TASK, present, wanted, identify=identifiers)
+
+    def _task(self, task: Task, calendars: Mapping[Hashable, UUID], identifiers: Mapping[Hashable, UUID]) -> Row:
+        baseline = task.baseline
+        return {
+            "parent_id": identifiers.get(task.parent_source_id or ""),
+            "position": task.position,
+            "source_id": task.source_id,
+            "name": task.name,
+            "work_breakdown_structure": task.wbs,
+            "outline_level": task.outline_level,
+            "is_summary": task.is_summary,
+            "is_milestone": task.is_milestone,
+            "is_active": task.is_active,
+            "is_manual": task.is_manual,
+            "priority": task.priority,
+            "duration_minutes": task.duration_minutes,
+            "is_elapsed_duration": task.is_elapsed_duration,
+            "is_fixed_duration": task.is_fixed_duration,
+            "calendar_id": calendars.get(task.calendar_source_id),
+            "ignores_resource_calendar": task.ignores_resource_calendar,
+            "constraint_type": str(task.constraint_type),
+            "constraint_date": task.constraint_date,
+            "deadline": task.deadline,
+            "planned_start": task.start,
+            "planned_finish": task.finish,
+            "percent_complete": task.percent_complete,
+            "percent_work_complete": task.percent_work_complete,
+            "physical_percent_complete": task.physical_percent_complete,
+            "uses_physical_percent": task.uses_physical_percent,
+            "actual_start": task.actual_start,
+            "actual_finish": task.actual_finish,
+            "actual_duration_minutes": task.actual_duration_minutes,
+            "remaining_duration_minutes": task.remaining_duration_minutes,
+            "stop": task.stop,
+            "resume": task.resume,
+            "leveling_delay_minutes": task.leveling_delay_minutes,
+            "work_minutes": task.work_minutes,
+            "actual_work_minutes": task.actual_work_minutes,
+            "remaining_work_minutes": task.remaining_work_minutes,
+            "fixed_cost": self.money(task.fixed_cost),
+            "cost": self.money(task.cost),
+            "actual_cost": self.money(task.actual_cost),
+            "baseline_start": None if baseline is None else baseline.start,
+            "baseline_finish": None if baseline is None else baseline.finish,
+            "baseline_duration_minutes": None if baseline is None else baseline.duration_minutes,
+            "baseline_work_minutes": None if baseline is None else baseline.work_minutes,
+            "baseline_cost": None if baseline is None else self.money(baseline.cost or Decimal(0)),
+        }
+
+    async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
+        """Merge the links; one is told by its two tasks and its type."""
+        wanted: dict[Hashable, tuple[str, Row]] = {}
+        for link in self.plan.links:
+            predecessor, successor = tasks[link.predecessor], tasks[link.successor]
+            wanted[predecessor, successor, str(link.type)] = (
+                f"{link.predecessor}>{link.successor}",
+                {
+                    "predecessor_id": predecessor,
+                    "successor_id": successor,
+                    "type": str(link.type),
+                    "lag": link.lag,
+                    "lag_unit": str(link.lag_unit),
+                },
+            )
+        present = await self.present(DEPENDENCY, lambda row: (row["predecessor_id"], row["successor_id"], row["type"]))
+        await self.rows(DEPENDENCY, present, wanted)
+
+    async def resources(self, calendars: Mapping[Hashable, UUID]) -> Mapping[Hashable, UUID]:
+        """Merge the resources."""
+        wanted: dict[Hashable, tuple[str, Row]] = {
+            resource.source_id: (
+                resource.source_id,
+                {
+                    "source_id": resource.source_id,
+                    "name": resource.name,
+                    "type": str(resource.type),
+                    "email": resource.email,
+                    "max_units": resource.max_units,
+                    "calendar_id": calendars.get(resource.calendar_source_id),
+                    "standard_rate": resource.standard_rate,
+                    "overtime_rate": resource.overtime_rate,
+                    "cost_per_use": self.money(resource.cost_per_use),
+                },
+            )
+            for resource in self.plan.resources
+        }
+        return await self.rows(PLAN_RESOURCE, await self.present(PLAN_RESOURCE, lambda row: row["source_id"]), wanted)
+
+    async def assignments(self, tasks: Mapping[Hashable, UUID], resources: Mapping[Hashable, UUID]) -> None:
+        """Merge the assignments."""
+        wanted: dict[Hashable, tuple[str, Row]] = {
+            assignment.source_id: (
+                assignment.source_id,
+                {
+                    "source_id": assignment.source_id,
+                    "task_id": tasks[assignment.task_source_id],
+                    "resource_id": resources.get(assignment.resource_source_id),
+                    "units": assignment.units,
+                    "work_minutes": assignment.work_minutes,
+                    "actual_work_minutes": assignment.actual_work_minutes,
+                    "remaining_work_minutes": assignment.remaining_work_minutes,
+                    "cost": self.money(assignment.cost),
+                    "actual_cost": self.money(assignment.actual_cost),
+                    "planned_start": assignment.start,
+                    "planned_finish": assignment.finish,
+                },
+            )
+            for assignment in self.plan.assignments
+        }
+        await self.rows(ASSIGNMENT, await self.present(ASSIGNMENT, lambda row: row["source_id"]), wanted)
+
+
+PROGRESS_COLUMNS: Final = (
+    "percent_complete",
+    "actual_start",
+    "actual_finish",
+    "actual_duration_minutes",
+    "remaining_duration_minutes",
+    "stop",
+    "resume",
+    "remaining_work_minutes",
+    "actual_cost",
+    "progress_at",
+)
+"""What a fact of progress sets on a task."""

@@ -1,0 +1,79 @@
+"""Use cases of projects themselves."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.projects import repository
+from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
+from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken, StatusMoveNotAllowed
+from services.projects.models import PROJECT
+from shared import entity, worker
+from shared.concurrency import must_be
+from shared.db import Transaction
+from shared.entity import Written
+from shared.working_time import local_of
+
+SCHEDULE = "schedule"
+"""The kind of pending work that recomputes a project's schedule."""
+
+
+def wall_time(moment: datetime | None, zone: str) -> datetime | None:
+    """Return an instant as naive local wall time of a zone, to the minute."""
+    return None if moment is None else local_of(moment, ZoneInfo(zone)).replace(second=0, microsecond=0)
+
+
+def _taken(error: asyncpg.UniqueViolationError) -> Exception:
+    name = error.constraint_name or ""
+    return ProjectSourceTaken() if "source" in name else ProjectKeyTaken()
+
+
+async def create_project(
+    tx: Transaction, values: Mapping[str, object], *, time_zone: str, start: datetime | None, status: datetime | None
+) -> Written:
+    """Create a project; a key is made if none is given."""
+    fields = dict(values)
+    fields["key"] = fields.get("key") or f"PRJ-{await repository.next_project_number(tx)}"
+    fields["time_zone"] = time_zone
+    fields["start"] = wall_time(start or datetime.now(UTC), time_zone)
+    fields["status_date"] = wall_time(status, time_zone)
+    try:
+        return await entity.create(tx, PROJECT, fields)
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from error
+
+
+async def update_project(
+    tx: Transaction, reference: str, own_only: str | None, expected: int, changes: Mapping[str, object]
+) -> Written:
+    """Change a project; a change of its start asks for a new schedule."""
+    row = await repository.project_row(tx, reference, own_only, lock=True)
+    must_be(row["version"], expected)
+    fields = dict(changes)
+    for name in ("start", "status_date"):
+        moment = fields.get(name)
+        if isinstance(moment, datetime):
+            fields[name] = wall_time(moment, row["time_zone"])
+    if "status" in fields:
+        present, wanted = ProjectStatus(row["status"]), ProjectStatus(str(fields["status"]))
+        if not may_move(present, wanted):
+            following = ", ".join(sorted(ALLOWED[present])) or "nothing"
+            raise StatusMoveNotAllowed(f"{present} may be followed by: {following}.")
+    try:
+        written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected)
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error) from error
+    if "start" in fields:
+        await worker.request(tx, SCHEDULE, str(row["id"]))
+    return written
+
+
+async def delete_project(tx: Transaction, reference: str, own_only: str | None, expected: int) -> Written:
+    """Delete a project with everything in it; its history stays."""
+    row = await repository.project_row(tx, reference, own_only, lock=True)
+    must_be(row["version"], expected)
+    identifier: UUID = row["id"]
+    return await entity.delete(tx, PROJECT, identifier, expected=expected)

@@ -1,0 +1,218 @@
+"""Use cases of tasks and of what is stated of their progress."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from services.projects import repository
+from services.projects.errors import CurrencyMismatch, ReferenceInvalid, TaskHasChildren, TaskIsSummary
+from services.projects.models import PROGRESS, TASK
+from services.projects.service.projects import SCHEDULE, wall_time
+from shared import entity, worker
+from shared.concurrency import must_be
+from shared.db import Transaction
+from shared.entity import Written
+from shared.errors import FieldError
+from shared.types import Money
+
+SCHEDULING = frozenset({"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name"})
+
+
+def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | None:
+    """Return the amount; raises CurrencyMismatch if it is not in the project's currency."""
+    if money is None:
+        return None
+    if money.currency != currency:
+        raise CurrencyMismatch(errors=[FieldError(pointer, "currency_mismatch", f"must be in {currency}")])
+    return money.amount
+
+
+def _local(fields: dict[str, object], zone: str) -> None:
+    for name in ("constraint_date", "deadline"):
+        moment = fields.get(name)
+        if isinstance(moment, datetime):
+            fields[name] = wall_time(moment, zone)
+
+
+async def create_task(
+    tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
+) -> Written:
+    """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
+    project = await repository.project_row(tx, reference, own_only)
+    project_id: UUID = project["id"]
+    fields = dict(values)
+    _local(fields, project["time_zone"])
+    fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or Decimal(0)
+    fields["remaining_work_minutes"] = fields.get("work_minutes", 0)
+    await repository.lock_aggregate(tx, project_id)
+    parent_id = fields.get("parent_id")
+    prefix, level = "", 1
+    if isinstance(parent_id, UUID):
+        parent = await _parent(tx, project_id, parent_id)
+        prefix, level = f"{parent['work_breakdown_structure']}.", parent["outline_level"] + 1
+        if not parent["is_summary"]:
+            await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
+    place = await repository.place_for_task(tx, project_id, parent_id if isinstance(parent_id, UUID) else None)
+    fields |= {
+        "project_id": project_id,
+        "position": place["position"],
+        "work_breakdown_structure": f"{prefix}{place['number']}",
+        "outline_level": level,
+    }
+    try:
+        written = await entity.create(tx, TASK, fields)
+    except asyncpg.UniqueViolationError as error:
+        raise ReferenceInvalid(
+            errors=[FieldError("/source_id", "source_id_taken", "another task of the project has it")]
+        ) from error
+    await worker.request(tx, SCHEDULE, str(project_id))
+    return written
+
+
+async def _parent(tx: Transaction, project_id: UUID, parent_id: UUID) -> asyncpg.Record:
+    row = await tx.fetchrow(
+        "select * from task where organization_id = $1 and project_id = $2 and id = $3 for update",
+        tx.organization_id,
+        project_id,
+        parent_id,
+    )
+    if row is None:
+        detail = "names no task of this project"
+        raise ReferenceInvalid(errors=[FieldError("/parent_id", "unknown_reference", detail)])
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What someone states of a task's progress."""
+
+    at: datetime
+    percent_complete: Decimal
+    actual_cost: Decimal | None = None
+    remaining_work_minutes: int | None = None
+    source: str = ""
+
+
+async def update_task(
+    tx: Transaction,
+    reference: str,
+    own_only: str | None,
+    task_id: UUID,
+    expected: int,
+    changes: Mapping[str, object],
+) -> Written:
+    """Change a task; a change of progress is recorded as a fact as of now, one of dates asks for a new schedule."""
+    project = await repository.project_row(tx, reference, own_only)
+    await repository.lock_aggregate(tx, project["id"])
+    row = await repository.task_row(tx, project["id"], task_id, lock=True)
+    must_be(row["version"], expected)
+    fields = dict(changes)
+    _local(fields, project["time_zone"])
+    percent, cost = fields.pop("percent_complete", None), fields.pop("actual_cost", None)
+    changed = list(changes)
+    if percent is not None or cost is not None:
+        if row["is_summary"]:
+            raise TaskIsSummary
+        money = cost if isinstance(cost, Money) else None
+        progress = Progress(
+            datetime.now(UTC),
+            percent if isinstance(percent, Decimal) else row["percent_complete"],
+            amount_in(money, project["currency"], "/actual_cost/currency"),
+            source=tx.context.actor,
+        )
+        await _state(tx, project["id"], task_id, progress)
+        fields |= await _progressed(tx, row, progress)
+    written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=changed)
+    if percent is not None or SCHEDULING & fields.keys():
+        await worker.request(tx, SCHEDULE, str(project["id"]))
+    return written
+
+
+async def delete_task(tx: Transaction, reference: str, own_only: str | None, task_id: UUID, expected: int) -> Written:
+    """Delete a task with its links and assignments; asks for a new schedule."""
+    project = await repository.project_row(tx, reference, own_only)
+    await repository.lock_aggregate(tx, project["id"])
+    row = await repository.task_row(tx, project["id"], task_id, lock=True)
+    must_be(row["version"], expected)
+    children = await tx.fetchint(
+        "select count(*) from task where organization_id = $1 and project_id = $2 and parent_id = $3",
+        tx.organization_id,
+        project["id"],
+        task_id,
+    )
+    if children:
+        raise TaskHasChildren(f"{children} tasks are below it.")
+    for statement in (
+        "delete from dependency where organization_id = $1 and project_id = $2"
+        " and (predecessor_id = $3 or successor_id = $3)",
+        "delete from assignment where organization_id = $1 and project_id = $2 and task_id = $3",
+    ):
+        await tx.execute(statement, tx.organization_id, project["id"], task_id)
+    written = await entity.delete(tx, TASK, task_id, expected=expected)
+    await worker.request(tx, SCHEDULE, str(project["id"]))
+    return written
+
+
+async def _state(tx: Transaction, project_id: UUID, task_id: UUID, progress: Progress) -> Written:
+    """Record a fact of progress."""
+    return await entity.create(
+        tx,
+        PROGRESS,
+        {
+            "project_id": project_id,
+            "task_id": task_id,
+            "at": progress.at,
+            "percent_complete": progress.percent_complete,
+            "actual_cost": progress.actual_cost,
+            "remaining_work_minutes": progress.remaining_work_minutes,
+            "source": progress.source,
+        },
+        fact="progressed",
+    )
+
+
+async def _progressed(tx: Transaction, row: asyncpg.Record, progress: Progress) -> dict[str, object]:
+    """Return a task's columns after a fact of progress that is its newest.
+
+    As in Microsoft Project, a task that has begun without an actual start began when it was scheduled to, and one that
+    is complete without an actual finish ended when it was scheduled to.
+    """
+    fields: dict[str, object] = {"percent_complete": progress.percent_complete, "progress_at": progress.at}
+    dates = await tx.fetchrow(
+        "select early_start, early_finish from schedule_item where organization_id = $1 and id = $2",
+        tx.organization_id,
+        row["id"],
+    )
+    if dates is not None and progress.percent_complete > 0:
+        fields["actual_start"] = row["actual_start"] or dates["early_start"]
+    complete = progress.percent_complete == 100
+    if dates is not None:
+        fields["actual_finish"] = (row["actual_finish"] or dates["early_finish"]) if complete else None
+    duration = row["duration_minutes"]
+    done = int((duration * progress.percent_complete / 100).to_integral_value())
+    fields |= {"actual_duration_minutes": done, "remaining_duration_minutes": duration - done}
+    if progress.actual_cost is not None:
+        fields["actual_cost"] = progress.actual_cost
+    if progress.remaining_work_minutes is not None:
+        fields["remaining_work_minutes"] = progress.remaining_work_minutes
+    return fields
+
+
+async def record_progress(tx: Transaction, project_id: UUID, task_id: UUID, progress: Progress) -> Written:
+    """Record a fact of progress; the task takes it on unless a newer one is known. Returns the last write."""
+    await repository.lock_aggregate(tx, project_id)
+    row = await repository.task_row(tx, project_id, task_id, lock=True)
+    if row["is_summary"]:
+        raise TaskIsSummary
+    written = await _state(tx, project_id, task_id, progress)
+    if row["progress_at"] is not None and progress.at < row["progress_at"]:
+        return written
+    fields = await _progressed(tx, row, progress)
+    written = await entity.update(tx, TASK, task_id, fields, expected=row["version"])
+    if row["percent_complete"] != progress.percent_complete:
+        await worker.request(tx, SCHEDULE, str(project_id))
+    return written
