@@ -80,6 +80,7 @@ class Task:
     duration_minutes: int = 0
     is_elapsed_duration: bool = False
     is_fixed_duration: bool = False  # its duration is worked on the task's calendar, whatever its resources' say
+    is_fixed_work: bool = False  # every assignment lasts as long as the task, whatever its units
     calendar_source_id: str | None = None  # None: the project's
     ignores_resource_calendar: bool = False
     constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
@@ -182,6 +183,7 @@ class Plan:
     minutes_per_week: int = 2400
     days_per_month: int = 20
     critical_slack_minutes: int = 0  # a task with total float up to this is critical
+    splits_started_tasks: bool = True  # links hold back what remains of a task that began before they allow
     honors_constraints: bool = True  # date constraints hold even against links; else links win over late constraints
     has_multiple_critical_paths: bool = False  # a task without successors is measured against its own finish
 

@@ -81,6 +81,7 @@ def assemble(
         minutes_per_week=read(lambda: integer(header, "MinutesPerWeek", 2400, 1, 10_080), 2400),
         days_per_month=read(lambda: integer(header, "DaysPerMonth", 20, 1, 31), 20),
         critical_slack_minutes=critical_days * minutes_per_day,
+        splits_started_tasks=read(lambda: flag(header, "SplitsInProgressTasks", default=True), fallback=True),
         honors_constraints=read(lambda: flag(header, "HonorConstraints", default=True), fallback=True),
         has_multiple_critical_paths=read(lambda: flag(header, "MultipleCriticalPaths"), fallback=False),
         skipped=report.finish(),

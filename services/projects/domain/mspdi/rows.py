@@ -54,7 +54,7 @@ _ASSIGNMENT: Final[Shape] = _texts(
 _PROJECT: Final[Shape] = {
     **_texts("GUID Name Title StartDate FinishDate StatusDate CurrentDate CurrencyCode CurrencySymbol CalendarUID"),
     **_texts("ScheduleFromStart CriticalSlackLimit MinutesPerDay MinutesPerWeek DaysPerMonth DefaultTaskEVMethod"),
-    **_texts("HonorConstraints MultipleCriticalPaths"),
+    **_texts("HonorConstraints MultipleCriticalPaths SplitsInProgressTasks"),
     "Calendars": {"Calendar": _CALENDAR},
     "Tasks": {"Task": _TASK},
     "Resources": {"Resource": _RESOURCE},

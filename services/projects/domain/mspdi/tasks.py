@@ -43,6 +43,7 @@ _CONSTRAINTS: Final = (
     ConstraintType.FINISH_NO_LATER_THAN,
 )
 _FIXED_DURATION: Final = 1
+_FIXED_WORK: Final = 2
 _DATED_CONSTRAINT: Final = 2
 # Formats of durations and lags: minutes 3 and 4, hours 5 and 6 … months 11 and 12, percent 19 and 20, the even ones
 # elapsed; the same and 32 more mean an estimate.
@@ -134,6 +135,7 @@ class TaskReader:
             duration_minutes=minutes(row, "Duration") or 0,
             is_elapsed_duration=_unit(duration_format) in _ELAPSED,
             is_fixed_duration=integer(row, "Type", 0) == _FIXED_DURATION,
+            is_fixed_work=integer(row, "Type", 0) == _FIXED_WORK,
             calendar_source_id=identifier(row, "CalendarUID"),
             ignores_resource_calendar=flag(row, "IgnoreResourceCalendar"),
             constraint_type=_CONSTRAINTS[constraint],

@@ -12,11 +12,12 @@ _START_FIXED = frozenset({State.STARTED, State.DONE, State.FIXED})
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Late dates by node; `asked` is what it asks of its predecessors: not its late start once it has begun."""
+    """Late dates by node; what it asks of its predecessors differs once it has begun, and by its leveling delay."""
 
     start: list[int]
     finish: list[int]
-    asked: list[int]
+    asked: list[int]  # instead of the start
+    asked_finish: list[int]
 
 
 def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: bool = False) -> Late:
@@ -25,8 +26,8 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
     `own_horizon` measures a task without open successors against its own early finish (several critical paths).
     """
     count = len(network.states)
-    late = Late([horizon] * count, [horizon] * count, [horizon] * count)
-    start, finish, asked = late.start, late.finish, late.asked
+    late = Late([horizon] * count, [horizon] * count, [horizon] * count, [horizon] * count)
+    start, finish, asked, asked_finish = late.start, late.finish, late.asked, late.asked_finish
     states, efforts, durations, tasks = network.states, network.efforts, network.durations, network.tasks
     leads, bonds_out, plain, closed = network.leads, network.bonds_out, network.plain, network.closed
     for node in reversed(network.order):
@@ -41,15 +42,17 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
         if plain[node]:
             working = efforts[node].working
             index = working.index(at)
-            finish[node] = working.finish_at(index)
+            finish[node] = asked_finish[node] = working.finish_at(index)
             start[node] = asked[node] = working.start_at(index - durations[node])
         elif states[node] in {State.PASS, State.EARLIEST}:
-            start[node] = finish[node] = asked[node] = min(at, network.latest.get(node, at))
+            at = min(at, network.latest.get(node, at))
+            start[node] = finish[node] = asked[node] = asked_finish[node] = at
         elif states[node] is State.DONE:
             start[node], finish[node] = early.start[node], early.finish[node]
         else:
             _place(network, node, at, early, late)
-            asked[node] = start[node]
+            delay = network.delays.get(node, 0)
+            asked[node], asked_finish[node] = start[node] - delay, finish[node] - delay
             if states[node] is State.STARTED:
                 asked[node] = _resumption(network, node, tasks[node], early, late)
                 start[node] = early.start[node]
@@ -68,7 +71,7 @@ def _bound(network: Network, node: int, at: int, early: Early, late: Late) -> in
         if network.closed[bond.other]:
             continue
         to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
-        bound = bond.advanced(late.asked[bond.other] if to_start else late.finish[bond.other])
+        bound = bond.advanced(late.asked[bond.other] if to_start else late.asked_finish[bond.other])
         if bond.type in {LinkType.START_TO_START, LinkType.START_TO_FINISH}:
             if network.states[node] in _START_FIXED or not _drives(network, node, bond, early):
                 continue

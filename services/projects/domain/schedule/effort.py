@@ -101,10 +101,11 @@ class Calendars:
 
 
 def _span(task: Task, assignment: Assignment) -> int:
-    """How long an assignment lasts on its calendar: its work at its units, else as long as the task."""
-    if assignment.work_minutes <= 0 or assignment.units <= 0:
+    """How long an assignment lasts on its calendar: its work at its units, or the whole task if work is fixed."""
+    if task.is_fixed_work or assignment.work_minutes <= 0 or assignment.units <= 0:
         return task.duration_minutes
-    return int((Decimal(assignment.work_minutes) / assignment.units).to_integral_value(ROUND_HALF_UP))
+    span = (Decimal(assignment.work_minutes) / assignment.units).to_integral_value(ROUND_HALF_UP)
+    return min(int(span), task.duration_minutes)
 
 
 def _part(span: int, minutes: int, duration: int) -> int:

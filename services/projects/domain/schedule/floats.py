@@ -34,12 +34,13 @@ def free_float(network: Network, node: int, dates: Dates, total: int) -> int:
     free = total
     for after in network.leads[node]:
         if after < len(network.tasks) and not network.closed[after]:
-            free = min(free, calendar.working_minutes(finish, dates.start[after]))
+            free = min(free, calendar.working_minutes(finish, dates.start[after] - network.delays.get(after, 0)))
     for bond in (*network.bonds_out[node], *network.summary_bonds.get(node, ())):
         if bond.other >= len(network.tasks) or network.closed[bond.other]:
             continue
         to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
         from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
-        limit = bond.advanced(dates.start[bond.other] if to_start else dates.finish[bond.other])
+        moved = dates.start[bond.other] if to_start else dates.finish[bond.other]
+        limit = bond.advanced(moved - network.delays.get(bond.other, 0))
         free = min(free, calendar.working_minutes(finish if from_finish else start, limit))
     return max(free, 0)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from services.projects.domain.plan import ConstraintType, LinkType, Task
-from services.projects.domain.schedule.network import Network, State
+from services.projects.domain.schedule.network import Network, State, goes_late
 from shared.working_time import minute_of
 
 _OF_START: Final = frozenset(
@@ -14,6 +14,10 @@ _OF_START: Final = frozenset(
 _EXACT: Final = frozenset({ConstraintType.MUST_START_ON, ConstraintType.MUST_FINISH_ON})
 _WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 _LATE: Final = frozenset({ConstraintType.START_NO_LATER_THAN, ConstraintType.FINISH_NO_LATER_THAN})
+
+
+Planned = tuple[list[int], list[int]]
+"""Starts and finishes by node that successors wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Early:
     driven: dict[int, int]
 
 
-def early_dates(network: Network, late: tuple[list[int], list[int]] | None = None) -> Early:
+def early_dates(network: Network, late: Planned | None = None) -> Early:
     """Place every node as early as its links, constraints and progress allow.
 
     With late starts and finishes given, successors of a task that goes as late as possible wait for its late dates.
@@ -33,7 +37,8 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
     count = len(network.states)
     early = Early([network.floor] * count, [network.floor] * count, {})
     start, finish = early.start, early.finish
-    out_start, out_finish = (start, finish) if late is None else (list(start), list(finish))
+    planned = (start, finish) if late is None else (list(start), list(finish))
+    out_start, out_finish = planned
     floor, states, efforts, durations = network.floor, network.states, network.efforts, network.durations
     waits, bonds_in, tasks, plain = network.waits, network.bonds_in, network.tasks, network.plain
     for node in network.order:
@@ -43,22 +48,24 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
             at = done if done > at else at
         if plain[node]:
             if bonds_in[node]:
-                at = _bound(network, node, at, out_start, out_finish)
+                at = _bound(network, node, at, planned, durations[node])
             working = efforts[node].working
             index = working.index(at)
             start[node] = working.start_at(index)
             finish[node] = working.finish_at(index + durations[node])
         elif states[node] is State.PASS:
             at = max(at, network.earliest.get(node, at))
-            start[node] = finish[node] = _bound(network, node, at, out_start, out_finish)
+            start[node] = finish[node] = _bound(network, node, at, planned, durations[node])
         elif states[node] is State.EARLIEST:
             earliest = min((out_start[bond.other] for bond in bonds_in[node]), default=floor)
             start[node] = finish[node] = earliest
         elif states[node] is State.OPEN:
-            at = _bound(network, node, at, out_start, out_finish)
+            at = _bound(network, node, at, planned, durations[node])
             start[node], finish[node] = _place(network, node, at, early)
         else:
             start[node], finish[node] = _progressed(network, node, tasks[node])
+            if states[node] is State.STARTED:
+                finish[node] = _rest_done(network, node, at, start[node], planned)
         if late is not None:
             moved = node < len(tasks) and is_late(tasks[node], states[node])
             out_start[node], out_finish[node] = (late[0][node], late[1][node]) if moved else (start[node], finish[node])
@@ -67,17 +74,17 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
 
 def is_late(task: Task, state: State) -> bool:
     """Whether a task is planned at its late dates."""
-    return state is State.OPEN and task.constraint_type is ConstraintType.AS_LATE_AS_POSSIBLE
+    return state is State.OPEN and goes_late(task)
 
 
-def _bound(network: Network, node: int, at: int, start: list[int], finish: list[int]) -> int:
-    """The earliest start, not before `at`, that all incoming bonds allow."""
+def _bound(network: Network, node: int, at: int, planned: Planned, minutes: int) -> int:
+    """The earliest start of so many minutes, not before `at`, that all incoming bonds allow."""
+    start, finish = planned
     for bond in network.bonds_in[node]:
         from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
         bound = bond.delayed(finish[bond.other] if from_finish else start[bond.other])
         if bond.type in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}:
-            duration = network.durations[node]
-            bound = network.efforts[node].start(bound, duration, duration)
+            bound = network.efforts[node].start(bound, minutes, network.durations[node])
         at = max(at, bound)
     return at
 
@@ -86,8 +93,9 @@ def _place(network: Network, node: int, at: int, early: Early) -> tuple[int, int
     """Start and finish of a task not begun, from what its links allow and what its constraint and delay demand."""
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
     at = _settled(network, node, at)
-    if task.leveling_delay_minutes:
-        at = _settled(network, node, at + task.leveling_delay_minutes)
+    delay = network.delays.get(node)
+    if delay is not None:
+        at = _settled(network, node, at + delay)
     placed = at
     if task.constraint_date is not None and task.constraint_type not in _WITHOUT_DATE:
         placed = _constrained(network, node, at, minute_of(task.constraint_date))
@@ -130,18 +138,27 @@ def _settled(network: Network, node: int, at: int) -> int:
 
 
 def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
-    """Dates of a task that is done, begun or manually scheduled: what was stated, and the rest after it."""
+    """Dates of a task that is done, begun or manually scheduled: what was stated, and the duration after a start."""
     effort, duration = network.efforts[node], network.durations[node]
     fixed = network.states[node] is State.FIXED
     start = minute_of(_given(task.start if fixed else task.actual_start))
     stated = task.finish if fixed else task.actual_finish
-    if stated is not None:
-        return start, max(start, minute_of(stated))
-    finish = effort.finish(start, duration, duration)
-    if task.resume is not None and task.remaining_duration_minutes is not None:
-        # A remainder that was put off leaves a gap behind what was done.
-        finish = max(finish, effort.finish(minute_of(task.resume), task.remaining_duration_minutes, duration))
-    return start, finish
+    return start, effort.finish(start, duration, duration) if stated is None else max(start, minute_of(stated))
+
+
+def _rest_done(network: Network, node: int, at: int, start: int, planned: Planned) -> int:
+    """When what remains of a task that has begun is done: from where it resumes, held back by links if it may split.
+
+    Without a stated remainder its whole duration runs on from its start.
+    """
+    task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
+    rest = task.remaining_duration_minutes
+    if not duration or rest is None or task.resume is None:
+        return effort.finish(start, duration, duration)
+    rest, resumed = min(rest, duration), minute_of(task.resume)
+    if network.splits_started_tasks:
+        resumed = max(resumed, _bound(network, node, at, planned, rest))
+    return max(start, effort.finish(resumed, rest, duration))
 
 
 def _given(moment: datetime | None) -> datetime:

@@ -46,6 +46,7 @@ class Network:
     tasks: Sequence[Task]
     floor: int  # where the project starts
     honors_constraints: bool
+    splits_started_tasks: bool
     efforts: list[Effort] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Network:
     summary_bonds: dict[int, list[Bond]] = field(default_factory=dict)  # links of which an end is a summary, as stated
     earliest: dict[int, int] = field(default_factory=dict)  # what a summary's constraint says to its helper
     latest: dict[int, int] = field(default_factory=dict)
+    delays: dict[int, int] = field(default_factory=dict)  # leveling delays of open tasks, elapsed
     owners: list[int] = field(default_factory=list)  # the task a node stands for
     parents: list[int] = field(default_factory=list)  # of each task, -1 at the top
     children: list[list[int]] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Network:
 
 def build_network(plan: Plan) -> Network:
     """Number the tasks, tie the links; DependencyCycle if they wait for each other."""
-    network = Network(plan.tasks, minute_of(plan.start), plan.honors_constraints)
+    network = Network(plan.tasks, minute_of(plan.start), plan.honors_constraints, plan.splits_started_tasks)
     calendars = Calendars(plan)
     index = {task.source_id: at for at, task in enumerate(plan.tasks)}
     network.children = [[] for _ in plan.tasks]
@@ -83,6 +85,8 @@ def build_network(plan: Plan) -> Network:
         if parent >= 0:
             network.children[parent].append(at)
         _add_node(network, calendars.effort(task), task.duration_minutes, _state(task), at)
+        if task.leveling_delay_minutes > 0 and network.states[at] is State.OPEN and not goes_late(task):
+            network.delays[at] = task.leveling_delay_minutes
     _Binder(network, plan, calendars, index).bind(plan.links)
     network.plain += [_is_plain(network, at) for at in range(len(network.states))]
     network.closed += [
@@ -111,7 +115,12 @@ def _is_plain(network: Network, node: int) -> bool:
     if network.states[node] is not State.OPEN or not network.durations[node] or network.efforts[node].shares:
         return False
     task = network.tasks[node]
-    return task.constraint_date is None and task.deadline is None and not task.leveling_delay_minutes
+    return task.constraint_date is None and task.deadline is None and node not in network.delays
+
+
+def goes_late(task: Task) -> bool:
+    """Whether a task is to lie as late as possible."""
+    return task.constraint_type is ConstraintType.AS_LATE_AS_POSSIBLE
 
 
 def _add_node(network: Network, effort: Effort, duration: int, state: State, owner: int) -> int:
