@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from alembic import command, context
+from alembic import command, context, op
+from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.sql import text
@@ -113,13 +115,39 @@ def run_environment(metadata: MetaData) -> None:
     asyncio.run(connect())
 
 
+async def draft(metadata: MetaData, owner_url: str) -> str:
+    """Return Alembic code for what a database lacks of a metadata: the body of the next migration, empty if nothing."""
+    engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
+
+    def compare(connection: Connection) -> str:
+        found = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        difference = produce_migrations(found, metadata)
+        assert difference.upgrade_ops is not None
+        assert difference.downgrade_ops is not None
+        if difference.upgrade_ops.is_empty():
+            return ""
+        steps = [render_python_code(ops) for ops in (difference.upgrade_ops, difference.downgrade_ops)]
+        return "\n\n\ndef downgrade() -> None:\n    ".join(steps)
+
+    async with engine.connect() as connection:
+        code = await connection.run_sync(compare)
+    await engine.dispose()
+    return code
+
+
+def run_all(statements: Iterable[str]) -> None:
+    """Run statements inside a migration as they stand; a colon in them is no parameter."""
+    for statement in statements:
+        op.get_bind().exec_driver_sql(statement)
+
+
 async def prepare(owner_url: str, metadata: MetaData, *, service: str, functions: Sequence[str] = FUNCTIONS) -> None:
     """Create all tables of a metadata at once, secured: for tests of the shared kernel that have no service."""
     engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
     async with engine.begin() as connection:
         for statement in functions:
-            await connection.execute(text(statement.replace(":", r"\:")))
+            await connection.exec_driver_sql(statement)
         await connection.run_sync(metadata.create_all)
         for statement in secure(metadata.tables, service=service):
-            await connection.execute(text(statement))
+            await connection.exec_driver_sql(statement)
     await engine.dispose()
