@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.local import privileges
 from services.local.nats import NatsServer
 from services.local.postgres import Postgres
 
@@ -17,6 +18,7 @@ def server_home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="pmo-test-"))
     home.chmod(0o711)
     yield home
+    privileges.remove_home(home / "postgres")
     shutil.rmtree(home, ignore_errors=True)
 
 

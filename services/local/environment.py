@@ -9,15 +9,8 @@ from services.local import keys
 from services.local.nats import NatsServer
 from services.local.postgres import ServiceDatabase
 
-LOCAL_ORIGINS: Final = (
-    "http://localhost:3000",
-    "http://localhost:4200",
-    "http://localhost:5173",
-    "http://localhost:8000",
-    "http://127.0.0.1:3000",
-    "http://127.0.0.1:5173",
-)
-"""Where front ends under development are usually served from."""
+LOCAL_ORIGINS: Final = ("http://localhost:*", "http://127.0.0.1:*")
+"""Front ends under development on this machine, whatever their port."""
 
 
 def for_services(

@@ -28,7 +28,7 @@ from services.local.process import Account, Child, no_note, run, spawn
 _SUPERUSER: Final = "postgres"
 _START_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 10.0
-_STOP_STEPS: Final = ((signal.SIGINT, 3.5), (signal.SIGQUIT, 1.0))
+_STOP_STEPS: Final = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 0.5))
 """Fast shutdown, then immediate; the data survives either."""
 
 

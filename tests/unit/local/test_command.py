@@ -111,3 +111,7 @@ def test_only_the_gateway_may_make_consumers_and_nobody_may_read_past_its_rights
         assert any(".CONSUMER.CREATE." in right for right in rights) is (service == "gateway")
         assert [right for right in rights if right.startswith("pmo.")] == [topology.subjects(service)]
         assert nats_config.subscribe_rights(service) == (f"_INBOX_{service}.>",)
+
+
+def test_the_deployed_nats_configuration_is_the_generated_one() -> None:
+    assert Path(__file__).parents[3].joinpath("deploy/nats/nats.conf").read_text() == nats_config.production()
