@@ -97,18 +97,20 @@ class Consumer:
         """Consume for ever."""
         pull = self._pull = Pull(self._bus, self._stream, self.name)
         CONSUMER_LAG.labels(self.name).set_function(lambda: pull.pending + len(pull))
+        taken: Sequence[Message] = ()
         try:
             await pull.open()
             while True:
-                messages = await pull.batch(self._batch)
+                taken = await pull.batch(self._batch)
                 await fault("consumer.after_fetch")
                 started = time.perf_counter()
-                await self._process(messages, pull)
+                await self._process(taken, pull)
+                taken = ()
                 CONSUMER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         except BusDown as error:
             pull.trouble = f"broker: {error}"
         finally:
-            await pull.close()
+            await pull.close(taken)
 
     async def _process(self, messages: Sequence[Message], pull: Pull) -> None:
         groups: dict[UUID, list[tuple[Message, Arrival | None]]] = {}

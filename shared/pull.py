@@ -80,6 +80,8 @@ class Pull:
     stream: str
     consumer: str
     window: int = WINDOW
+    lasting: bool = True
+    """A durable is waited for when it is missing; without this, its end or the connection's is told at once."""
     trouble: str | None = "not connected"
     pending: int = 0
     """Messages that the broker has not delivered yet, as far as is known."""
@@ -91,20 +93,22 @@ class Pull:
     _outstanding: int = 0
     _heard_at: float = 0.0
     _not_before: float = 0.0
+    _generation: int = 0
+    _gone: bool = False
     _backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 2.0))
 
     async def open(self) -> None:
         """Subscribe to the inbox; raises BusDown when there is no connection."""
         client = self._client = self.bus.client
+        self._generation = self.bus.generation
         self._inbox = client.new_inbox()
         self._subscription = await client.subscribe(f"{self._inbox}.*", cb=self._on_message)
         self.bus.listeners.add(self._on_connection)
 
-    async def close(self) -> None:
-        """Give back what was pulled but not taken, so that another may have it at once."""
+    async def close(self, taken: Sequence[Message] = ()) -> None:
+        """Give back what was pulled or taken and not dealt with, so that another may have it at once."""
         self.bus.listeners.discard(self._on_connection)
-        with suppress(BusDown):
-            await self.answer(list(self._buffer), NAK)
+        await self.answer([*taken, *self._buffer], NAK)
         self._buffer.clear()
         if self._subscription is not None:
             with suppress(nats.errors.Error):
@@ -119,6 +123,7 @@ class Pull:
             await self.answer(list(self._buffer), NAK)
             self._buffer.clear()
         while not self._buffer:
+            self._check()
             self._arrived.clear()
             await self._request()
             await woken(self._arrived, HEARTBEAT)
@@ -130,16 +135,20 @@ class Pull:
         """Acknowledge messages (or NAK, IN_PROGRESS); those of a lost connection are asked for again instead."""
         if not messages or not self.bus.is_connected or self._client is None:
             return
-        with suppress(nats.errors.Error, OSError):
+        with suppress(nats.errors.Error, OSError, BusDown):
             for message in messages:
                 # Only a -NAK is harmless whatever has become of the stream since.
                 same = message.generation == self.bus.generation
                 await self._client.publish(message.reply, answer if same else NAK)
 
+    def _check(self) -> None:
+        if self._client is None or self._client.is_closed:
+            raise BusDown("the connection was replaced")
+        if not self.lasting and (self._gone or self.bus.generation != self._generation):
+            raise BusDown("the consumer is gone")
+
     async def _request(self) -> None:
         """Ask for more when half of the window is free."""
-        if self._client is not None and self._client.is_closed:
-            raise BusDown("the connection was replaced")
         free = self.window - self._outstanding - len(self._buffer)
         now = time.monotonic()
         if free < max(1, self.window // 2) or not self.bus.is_connected or now < self._not_before:
@@ -190,6 +199,7 @@ class Pull:
         if status == "408" or "MaxBytes" in description or "Leadership" in description:
             return
         # The consumer is not there (yet, or any more): it may be made anew at any moment.
+        self._gone = True
         self._not_before = time.monotonic() + self._backoff.pause()
         if self.trouble != description:
             log.warning("pull.ended", consumer=self.consumer, status=status, reason=description)

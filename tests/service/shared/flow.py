@@ -1,7 +1,6 @@
 """A producer and a consumer without a business: notes are written, events flow, the consumer keeps what it heard."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -161,6 +160,20 @@ class Flow:
         async with (database or self.consumed).transaction(Context(organization or self.organization, "test")) as tx:
             return await tx.fetchint(f"select count(*) from {table}")
 
+    def has_heard(self, number: int, organization: UUID | None = None) -> Callable[[], Awaitable[bool]]:
+        """A check that so many notes were heard."""
+
+        async def check() -> bool:
+            count = await self.count("heard", organization=organization)
+            assert count == number, f"{count} of {number} heard"
+            return True
+
+        return check
+
+    async def nothing_pending(self) -> bool:
+        """A check that the relay has delivered everything."""
+        return await self.pending() == 0
+
     async def pending(self) -> int:
         """Events that the relay has still to deliver."""
         return await self.count("outbox_pending", self.produced)
@@ -171,8 +184,3 @@ async def note(tx: Transaction, aggregate: UUID, text: str, kind: str = NOTED) -
     return await record(
         tx, aggregate_id=aggregate, type=kind, entity_id=aggregate, data=orjson.dumps({"text": text, "more": 1})
     )
-
-
-async def dozed(seconds: float) -> None:
-    """Let the background loops run for a while."""
-    await asyncio.sleep(seconds)
