@@ -186,9 +186,19 @@ def test_the_plan_does_not_depend_on_how_the_bytes_are_cut(size: int) -> None:
         PLAN.decode().replace("UTF-8", "iso-8859-1").encode("iso-8859-1"),
         PLAN.decode().replace("UTF-8", "windows-1252").encode("windows-1252"),
         PLAN.replace(b' xmlns="http://schemas.microsoft.com/project"', b""),
+        PLAN.replace(b"schemas.microsoft.com/project", b"schemas.microsoft.com/project/2007"),
         PLAN.replace(b"<", b"<p:").replace(b"<p:/", b"</p:").replace(b"<p:?", b"<?").replace(b" xmlns=", b" xmlns:p="),
     ],
-    ids=["byte order mark", "utf-16", "utf-16-be", "latin1", "windows-1252", "no namespace", "prefix"],
+    ids=[
+        "byte order mark",
+        "utf-16",
+        "utf-16-be",
+        "latin1",
+        "windows-1252",
+        "no namespace",
+        "the schema's namespace",
+        "prefix",
+    ],
 )
 def test_encodings_and_namespace_spellings_make_no_difference(data: bytes) -> None:
     assert read_mspdi([data]) == read_mspdi([PLAN])

@@ -213,6 +213,7 @@ def test_other_fields_of_tasks_are_read() -> None:
     )
     assert (found.wbs, found.is_milestone, found.is_active, found.is_manual) == ("A.1", True, False, True)
     assert (found.is_fixed_duration, found.ignores_resource_calendar) == (True, True)
+    assert [read_task(Type=kind).is_fixed_work for kind in (0, 1, 2)] == [False, False, True]
     assert (found.deadline, found.start) == (at("2026-06-30T17:00"), at("2026-03-02T08:00"))
     assert found.calendar_source_id == "1"
 
@@ -294,6 +295,7 @@ def test_the_project_is_read() -> None:
         DaysPerMonth=21,
         HonorConstraints=0,
         MultipleCriticalPaths=1,
+        SplitsInProgressTasks=0,
         StatusDate="2026-06-15T17:00:00",
     )
     plan = read(header=header)
@@ -304,6 +306,7 @@ def test_the_project_is_read() -> None:
     assert (plan.schedules_from_finish, plan.critical_slack_minutes) == (True, 900)
     assert (plan.minutes_per_day, plan.minutes_per_week, plan.days_per_month) == (450, 2250, 21)
     assert (plan.honors_constraints, plan.has_multiple_critical_paths) == (False, True)
+    assert plan.splits_started_tasks is False
 
 
 def test_a_bare_project_gets_the_usual_values() -> None:

@@ -5,7 +5,8 @@ from typing import Final
 
 from services.projects.domain.xml_guard import CHUNK, NAMESPACE_SEPARATOR, XmlGuard
 
-NAMESPACE: Final = "http://schemas.microsoft.com/project"
+# The second one is the published schema's own; what Microsoft Project writes is the first.
+NAMESPACES: Final = ("http://schemas.microsoft.com/project", "http://schemas.microsoft.com/project/2007")
 
 Shape = dict[str, "Shape | None"]
 """What is kept of an element: the names of its children, None for a text, a shape for an element with children."""
@@ -60,6 +61,7 @@ _PROJECT: Final[Shape] = {
     "Resources": {"Resource": _RESOURCE},
     "Assignments": {"Assignment": _ASSIGNMENT},
 }
+_ROOTS: Final = ("Project", *(f"{namespace}{NAMESPACE_SEPARATOR}Project" for namespace in NAMESPACES))
 _ROW_DEPTH: Final = 3  # Project / Tasks / Task
 MAX_ROW: Final = 200_000  # elements kept of one row
 
@@ -80,7 +82,7 @@ class Row:
 
 
 class MspdiCheck(XmlGuard):
-    """Checks bytes while they are received: well-formed, harmless, and a project in the MSPDI namespace or in none."""
+    """Checks bytes while they are received: well-formed, harmless, and a project in an MSPDI namespace or in none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class MspdiCheck(XmlGuard):
     def started(self, name: str) -> None:
         if self._root is None:
             self._root = name
-            if name not in ("Project", f"{NAMESPACE}{NAMESPACE_SEPARATOR}Project"):
+            if name not in _ROOTS:
                 self.refuse("not_mspdi", "the root element is not a Project of Microsoft Project XML")
 
 

@@ -113,6 +113,7 @@ class TaskReader:
         return tasks, tuple(self._settled_links(tasks))
 
     def _task(self, uid: str, level: int, row: Row, *, physical_percent: bool) -> Task:
+        kind = integer(row, "Type", 0)
         duration_format = integer(row, "DurationFormat", _DAYS)
         constraint = integer(row, "ConstraintType", 0, 0, len(_CONSTRAINTS) - 1)
         constraint_date = moment(row, "ConstraintDate")
@@ -134,8 +135,8 @@ class TaskReader:
             priority=integer(row, "Priority", 500, 0, 1000),
             duration_minutes=minutes(row, "Duration") or 0,
             is_elapsed_duration=_unit(duration_format) in _ELAPSED,
-            is_fixed_duration=integer(row, "Type", 0) == _FIXED_DURATION,
-            is_fixed_work=integer(row, "Type", 0) == _FIXED_WORK,
+            is_fixed_duration=kind == _FIXED_DURATION,
+            is_fixed_work=kind == _FIXED_WORK,
             calendar_source_id=identifier(row, "CalendarUID"),
             ignores_resource_calendar=flag(row, "IgnoreResourceCalendar"),
             constraint_type=_CONSTRAINTS[constraint],
