@@ -1,0 +1,66 @@
+"""What this service listens to, as data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from services.resources.repository.facts import Fact
+from services.resources.service import plans
+from services.resources.service.facts import Deleted, PlanImported, ProjectChanged, SchedulePublished, TaskChanged
+from shared.db import Transaction
+from shared.messaging import ReadEvent, Subscription
+
+
+async def on_project_changed(tx: Transaction, events: Sequence[ReadEvent[ProjectChanged]]) -> None:
+    """A project was created or updated."""
+    for event in events:
+        await plans.store_project(tx, event.data.after)
+
+
+async def on_project_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
+    """A project was deleted with everything in it."""
+    for event in events:
+        await plans.delete_project(tx, event.data.id, event.data.version)
+
+
+async def on_task_changed(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
+    """Tasks were created or updated."""
+    by_project: dict[object, list[Fact]] = {}
+    for event in events:
+        image = event.data.after
+        fact = Fact(image.project_id, event.data.id, event.data.version, plans.task_values(image))
+        by_project.setdefault(image.project_id, []).append(fact)
+    for tasks in by_project.values():
+        await plans.store_tasks(tx, tasks)
+
+
+async def on_task_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
+    """Tasks were deleted; the root of their events is the project."""
+    for event in events:
+        await plans.store_tasks(tx, [Fact(event.event.aggregate_id, event.data.id, event.data.version, None)])
+
+
+async def on_plan_imported(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
+    """Pieces of plans have come."""
+    for event in events:
+        await plans.store_import(tx, event.data)
+
+
+async def on_schedule_published(tx: Transaction, events: Sequence[ReadEvent[SchedulePublished]]) -> None:
+    """Pieces of schedules have come."""
+    for event in events:
+        await plans.store_schedule(tx, event.data)
+
+
+SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {
+    "projects": (
+        Subscription("pmo.projects.project.created.v1", ProjectChanged, on_project_changed),
+        Subscription("pmo.projects.project.updated.v1", ProjectChanged, on_project_changed),
+        Subscription("pmo.projects.project.deleted.v1", Deleted, on_project_deleted),
+        Subscription("pmo.projects.task.created.v1", TaskChanged, on_task_changed),
+        Subscription("pmo.projects.task.updated.v1", TaskChanged, on_task_changed),
+        Subscription("pmo.projects.task.deleted.v1", Deleted, on_task_deleted),
+        Subscription("pmo.projects.plan.imported.v1", PlanImported, on_plan_imported),
+        Subscription("pmo.projects.schedule.published.v1", SchedulePublished, on_schedule_published),
+    )
+}
+"""Producing service -> what this service does with its events."""

@@ -1,0 +1,23 @@
+"""The composition of resources."""
+
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from services.resources.api import projects, resources
+from services.resources.consumers import SUBSCRIPTIONS
+from services.resources.service.load import work_load
+from services.resources.service.plans import LOAD
+from services.resources.settings import Settings
+from shared.service import create_service
+
+NAME: Final = "resources"
+TITLE: Final = "Resources"
+ROUTERS: Final = (resources.router, projects.router)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Compose the service from its settings."""
+    return create_service(
+        NAME, settings, title=TITLE, routers=ROUTERS, subscriptions=SUBSCRIPTIONS, work={LOAD: work_load}
+    )
