@@ -53,7 +53,7 @@ async def connect_database(settings: ServiceSettings, name: str) -> Database:
             log.warning("database_not_ready", error=repr(error))
             await asyncio.sleep(0.5)
     async with database.connection() as connection:
-        mistakes = await check_role(connection)
+        mistakes = await check_role(connection, durable=settings.environment != "test")
     if mistakes:
         await database.close()
         raise RuntimeError("; ".join(mistakes))
@@ -130,7 +130,7 @@ def problem_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, on_error)
 
 
-def create_service(
+def compose(
     name: str,
     settings: ServiceSettings,
     *,
@@ -138,8 +138,8 @@ def create_service(
     routers: Sequence[APIRouter],
     subscriptions: Mapping[str, Sequence[Subscription[Any]]],
     work: Mapping[str, Handler],
-) -> ASGIApp:
-    """Compose a service: `subscriptions` by producing service, `work` handlers by kind."""
+) -> FastAPI:
+    """Compose a service's application: `subscriptions` by producing service, `work` handlers by kind."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -148,16 +148,20 @@ def create_service(
             stack.push_async_callback(database.close)
             app.state.database = database
             bus = Bus(settings.nats_url, name=name)
+            consumers = [
+                Consumer(database, bus, service=name, producer=producer, subscriptions=subscribed)
+                for producer, subscribed in subscriptions.items()
+            ]
+            handlers = dict(work)
+            for consumer in consumers:
+                handlers |= consumer.handlers
             loops: list[Loop] = [
                 bus,
                 Relay(settings.relay_database_url, bus, producer=name, signal=database.signal("outbox")),
-                *(
-                    Consumer(bus, database, consumer=name, producer=producer, subscriptions=subscribed)
-                    for producer, subscribed in subscriptions.items()
-                ),
+                *consumers,
+                Worker(database, settings.relay_database_url, handlers),
             ]
-            if work:
-                loops.append(Worker(settings.relay_database_url, database, handlers=work))
+            app.state.bus = bus
             app.state.loops = loops
             await stack.enter_async_context(running(*loops))
             yield
@@ -173,6 +177,20 @@ def create_service(
         app.include_router(router)
     app.router.routes.extend(health_routes(app))
     problem_handlers(app)
+    return app
+
+
+def create_service(
+    name: str,
+    settings: ServiceSettings,
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    subscriptions: Mapping[str, Sequence[Subscription[Any]]],
+    work: Mapping[str, Handler],
+) -> ASGIApp:
+    """Compose a service that stands behind the gateway, with the guard in front."""
+    app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work)
     return Guard(Measured(app, name), Rules(max_body=LARGEST_BODY))
 
 
