@@ -1,6 +1,7 @@
 """uvicorn with the bounds that it lacks: deadlines for heads and slow readers, problems for broken framing."""
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, cast
@@ -14,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from shared.correlation import identify
 from shared.errors import BadRequest, HeadersTooLarge, MethodNotAllowed, Overloaded, Problem, RequestTimeout, render
 from shared.guard import ALLOW
+
+_METHOD: Final = re.compile(rb"[A-Z]{2,20} ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class StrictProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # upgrades are not offered: the request is served as plain HTTP/1.1
         except httptools.HttpParserInvalidMethodError:
-            self._refuse(MethodNotAllowed(headers={"Allow": ALLOW}))
+            known = _METHOD.match(data) is not None
+            self._refuse(MethodNotAllowed(headers={"Allow": ALLOW}) if known else BadRequest())
         except httptools.HttpParserError:
             self._refuse(self._refusal or BadRequest())
         self._watch_head(len(data))

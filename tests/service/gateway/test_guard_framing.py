@@ -1,0 +1,73 @@
+"""Broken HTTP framing is refused, and never reaches a service, on a real server over raw sockets."""
+
+import asyncio
+
+import pytest
+
+from tests.service.gateway.harness import FakeService, Gateway
+
+PROJECTS = b"POST /v1/projects HTTP/1.1\r\nhost: gateway.test\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\nhost: gateway.test\r\n"
+
+FRAMING = {
+    "CL and TE": PROJECTS + b"content-length: 5\r\n"
+    b"transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/admin HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "two CL": PROJECTS + b"content-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+    "two equal CL": PROJECTS + b"content-length: 5\r\ncontent-length: 5\r\n\r\nhello",
+    "CL +5": PROJECTS + b"content-length: +5\r\n\r\nhello",
+    "CL -1": PROJECTS + b"content-length: -1\r\n\r\nhello",
+    "CL 10^20": PROJECTS + b"content-length: 100000000000000000000\r\n\r\nhello",
+    "TE xchunked": PROJECTS + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "TE chunked, identity": PROJECTS + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "space before colon": PROJECTS + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+    "bare LF": b"GET /livez HTTP/1.1\nhost: gateway.test\n\n",
+    "obs-fold": LIVEZ + b"x-a: 1\r\n folded\r\n\r\n",
+    "obs-fold to host": LIVEZ + b" .evil\r\n\r\n",
+    "NUL in header": LIVEZ + b"x-a: a\0b\r\n\r\n",
+    "HTTP/0.9": b"GET /livez\r\n\r\n",
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/3.7": b"GET /livez HTTP/3.7\r\nhost: gateway.test\r\n\r\n",
+    "no host": b"GET /livez HTTP/1.1\r\n\r\n",
+    "no host, HTTP/1.0": b"GET /livez HTTP/1.0\r\n\r\n",
+    "two hosts": LIVEZ + b"host: gateway.test\r\n\r\n",
+    "host with path": b"GET /livez HTTP/1.1\r\nhost: evil/?\r\n\r\n",
+    "host with user": b"GET /livez HTTP/1.1\r\nhost: gateway.test@evil\r\n\r\n",
+    "empty host": b"GET /livez HTTP/1.1\r\nhost:\r\n\r\n",
+    "absolute form": b"GET http://evil.example/livez HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "asterisk form": b"OPTIONS * HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n",
+    "connection names a header": LIVEZ + b"connection: X-Internal-Token, close\r\n\r\n",
+    "NUL in path": b"GET /v1/projects/%00 HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "CRLF in path": b"GET /v1/projects/a%0d%0aX-A:1 HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "invalid UTF-8 in path": b"GET /v1/projects/%ff HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "raw byte in path": b"GET /v1/projects/\xff HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "half an escape": b"GET /v1/projects/%4 HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "control in path": b"GET /v1/projects/%1b[31m HTTP/1.1\r\nhost: gateway.test\r\n\r\n",
+    "bad chunk size": b"POST /v1/ingest HTTP/1.1\r\nhost: gateway.test\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("data", FRAMING.values(), ids=FRAMING.keys())
+async def test_broken_framing_is_a_bad_request(edge: Gateway, service: FakeService, data: bytes) -> None:
+    before = len(service.received)
+    reply = await edge.send(data)
+    assert reply.status == 400
+    assert reply.problem() == "bad_request"
+    assert len(service.received) == before
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"5\r\nhelloXX0\r\n\r\n", b"5\r\nhello\r\n0\r\nGET /v1/admin HTTP/1.1\r\n\r\n", b"fffffffffffffffff\r\nx"],
+    ids=["chunk terminator", "trailer smuggling", "chunk size overflow"],
+)
+async def test_a_broken_chunk_ends_the_connection(edge: Gateway, service: FakeService, chunks: bytes) -> None:
+    before = len(service.received)
+    reader, writer = await edge.connect()
+    head = edge.bytes("POST", "/v1/imports", [("transfer-encoding", "chunked"), ("content-type", "application/xml")])
+    writer.write(head + chunks)
+    rest = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert rest.startswith(b"HTTP/1.1 400 ")
+    assert rest.count(b"HTTP/1.1 ") == 1
+    assert not any("/v1/admin" in received.line for received in service.received[before:])
