@@ -18,6 +18,7 @@ class Late:
     finish: list[int]
     asked: list[int]  # instead of the start
     asked_finish: list[int]
+    index: list[int]  # the working index of a plain node's start
 
 
 def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: bool = False) -> Late:
@@ -26,8 +27,8 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
     `own_horizon` measures a task without open successors against its own early finish (several critical paths).
     """
     count = len(network.states)
-    late = Late([horizon] * count, [horizon] * count, [horizon] * count, [horizon] * count)
-    start, finish, asked, asked_finish = late.start, late.finish, late.asked, late.asked_finish
+    late = Late([horizon] * count, [horizon] * count, [horizon] * count, [horizon] * count, [0] * count)
+    start, finish, asked, asked_finish, indices = late.start, late.finish, late.asked, late.asked_finish, late.index
     states, efforts, durations, tasks = network.states, network.efforts, network.durations, network.tasks
     leads, bonds_out, plain, closed = network.leads, network.bonds_out, network.plain, network.closed
     for node in reversed(network.order):
@@ -37,13 +38,15 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
         for after in leads[node]:
             if asked[after] < at and not closed[after]:
                 at = asked[after]
-        if bonds_out[node]:
+        if node in bonds_out:
             at = _bound(network, node, at, early, late)
         if plain[node]:
             working = efforts[node].working
             index = working.index(at)
             finish[node] = asked_finish[node] = working.finish_at(index)
-            start[node] = asked[node] = working.start_at(index - durations[node])
+            index -= durations[node]
+            indices[node] = index
+            start[node] = asked[node] = working.start_at(index)
         elif states[node] in {State.PASS, State.EARLIEST}:
             at = min(at, network.latest.get(node, at))
             start[node] = finish[node] = asked[node] = asked_finish[node] = at
@@ -61,7 +64,7 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
 
 def _has_open_successor(network: Network, node: int) -> bool:
     return any(not network.closed[after] for after in network.leads[node]) or any(
-        not network.closed[bond.other] for bond in network.bonds_out[node]
+        not network.closed[bond.other] for bond in network.bonds_out.get(node, ())
     )
 
 

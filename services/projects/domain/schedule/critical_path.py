@@ -1,5 +1,7 @@
 """From a plan to its schedule."""
 
+from datetime import datetime
+
 from services.projects.domain.plan import Plan
 from services.projects.domain.schedule.backward import late_dates
 from services.projects.domain.schedule.floats import free_float, total_float
@@ -34,24 +36,30 @@ def critical_path(plan: Plan) -> Schedule:
         raise ScheduleOutOfRange("a task lies beyond the years 1 to 9999") from beyond
 
 
+class _Moments(dict[int, datetime]):
+    """Date-times by minute, each made once: many tasks begin and end together."""
+
+    def __missing__(self, minute: int) -> datetime:
+        moment = self[minute] = moment_of(minute)
+        return moment
+
+
 def _scheduled(plan: Plan, network: Network, dates: Dates) -> tuple[ScheduledTask, ...]:
-    scheduled = []
+    moments, scheduled, critical = _Moments(), [], plan.critical_slack_minutes
     for node, task in enumerate(plan.tasks):
         total = total_float(network, node, dates)
-        early_start, early_finish = moment_of(dates.early_start[node]), moment_of(dates.early_finish[node])
-        planned_early = dates.start[node] == dates.early_start[node] and dates.finish[node] == dates.early_finish[node]
         scheduled.append(
             ScheduledTask(
-                source_id=task.source_id,
-                early_start=early_start,
-                early_finish=early_finish,
-                late_start=moment_of(dates.late_start[node]),
-                late_finish=moment_of(dates.late_finish[node]),
-                start=early_start if planned_early else moment_of(dates.start[node]),
-                finish=early_finish if planned_early else moment_of(dates.finish[node]),
+                task.source_id,
+                early_start=moments[dates.early_start[node]],
+                early_finish=moments[dates.early_finish[node]],
+                late_start=moments[dates.late_start[node]],
+                late_finish=moments[dates.late_finish[node]],
+                start=moments[dates.start[node]],
+                finish=moments[dates.finish[node]],
                 total_float_minutes=total,
                 free_float_minutes=free_float(network, node, dates, total),
-                is_critical=total <= plan.critical_slack_minutes and network.states[node] is not State.DONE,
+                is_critical=total <= critical and network.states[node] is not State.DONE,
             )
         )
     return tuple(scheduled)

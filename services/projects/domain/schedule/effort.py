@@ -67,7 +67,7 @@ class Calendars:
             if assignment.resource_source_id in self._resources:
                 self._assignments.setdefault(assignment.task_source_id, []).append(assignment)
         self._common: dict[tuple[int, int], WorkingTime] = {}
-        self._plain = Effort(project, project)
+        self._efforts: dict[tuple[int, int], Effort] = {}
 
     def of_task(self, task: Task) -> WorkingTime:
         """The task's own calendar, else the project's."""
@@ -76,16 +76,26 @@ class Calendars:
     def effort(self, task: Task) -> Effort:
         """How the task is worked on: its resources' calendars count, within its own if it has one."""
         if task.is_elapsed_duration:
-            return Effort(ALWAYS, ALWAYS)
-        calendar = self.of_task(task)
+            return self._single(ALWAYS, ALWAYS)
+        calendar = self.of_task(task) if task.calendar_source_id else self.project
         assignments = self._assignments.get(task.source_id)
         if not assignments or task.is_fixed_duration or (task.calendar_source_id and task.ignores_resource_calendar):
-            return self._plain if calendar is self.project else Effort(calendar, calendar)
+            return self._single(calendar, calendar)
+        if len(assignments) > 1:
+            # One who is to do nothing holds nobody up, unless nothing is known of anybody's work.
+            assignments = [each for each in assignments if each.work_minutes > 0 and each.units > 0] or assignments
         worked = [self._of_assignment(task, each) for each in assignments]
-        if all(each is worked[0] for each in worked):
-            return Effort(calendar, worked[0])
+        if len({id(each) for each in worked}) == 1:
+            return self._single(calendar, worked[0])
         shares = ((on, _span(task, each)) for on, each in zip(worked, assignments, strict=True))
         return Effort(calendar, worked[0], tuple(shares))
+
+    def _single(self, calendar: WorkingTime, working: WorkingTime) -> Effort:
+        key = (id(calendar), id(working))
+        effort = self._efforts.get(key)
+        if effort is None:
+            effort = self._efforts[key] = Effort(calendar, working)
+        return effort
 
     def _of_assignment(self, task: Task, assignment: Assignment) -> WorkingTime:
         resource = self._resources[assignment.resource_source_id or ""]

@@ -26,6 +26,7 @@ class Early:
 
     start: list[int]
     finish: list[int]
+    index: list[int]  # the working index of a plain node's start
     driven: dict[int, int]
 
 
@@ -35,8 +36,8 @@ def early_dates(network: Network, late: Planned | None = None) -> Early:
     With late starts and finishes given, successors of a task that goes as late as possible wait for its late dates.
     """
     count = len(network.states)
-    early = Early([network.floor] * count, [network.floor] * count, {})
-    start, finish = early.start, early.finish
+    early = Early([network.floor] * count, [network.floor] * count, [0] * count, {})
+    start, finish, indices = early.start, early.finish, early.index
     planned = (start, finish) if late is None else (list(start), list(finish))
     out_start, out_finish = planned
     floor, states, efforts, durations = network.floor, network.states, network.efforts, network.durations
@@ -47,17 +48,17 @@ def early_dates(network: Network, late: Planned | None = None) -> Early:
             done = out_finish[before]
             at = done if done > at else at
         if plain[node]:
-            if bonds_in[node]:
+            if node in bonds_in:
                 at = _bound(network, node, at, planned, durations[node])
             working = efforts[node].working
-            index = working.index(at)
+            index = indices[node] = working.index(at)
             start[node] = working.start_at(index)
             finish[node] = working.finish_at(index + durations[node])
         elif states[node] is State.PASS:
             at = max(at, network.earliest.get(node, at))
             start[node] = finish[node] = _bound(network, node, at, planned, durations[node])
         elif states[node] is State.EARLIEST:
-            earliest = min((out_start[bond.other] for bond in bonds_in[node]), default=floor)
+            earliest = min((out_start[bond.other] for bond in bonds_in.get(node, ())), default=floor)
             start[node] = finish[node] = earliest
         elif states[node] is State.OPEN:
             at = _bound(network, node, at, planned, durations[node])
@@ -80,7 +81,7 @@ def is_late(task: Task, state: State) -> bool:
 def _bound(network: Network, node: int, at: int, planned: Planned, minutes: int) -> int:
     """The earliest start of so many minutes, not before `at`, that all incoming bonds allow."""
     start, finish = planned
-    for bond in network.bonds_in[node]:
+    for bond in network.bonds_in.get(node, ()):
         from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
         bound = bond.delayed(finish[bond.other] if from_finish else start[bond.other])
         if bond.type in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}:

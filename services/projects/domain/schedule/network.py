@@ -52,8 +52,8 @@ class Network:
     states: list[State] = field(default_factory=list)
     waits: list[list[int]] = field(default_factory=list)  # finish-to-start predecessors without lag
     leads: list[list[int]] = field(default_factory=list)  # successors of the same kind
-    bonds_in: list[list[Bond]] = field(default_factory=list)
-    bonds_out: list[list[Bond]] = field(default_factory=list)
+    bonds_in: dict[int, list[Bond]] = field(default_factory=dict)  # links of every other kind
+    bonds_out: dict[int, list[Bond]] = field(default_factory=dict)
     summary_bonds: dict[int, list[Bond]] = field(default_factory=dict)  # links of which an end is a summary, as stated
     earliest: dict[int, int] = field(default_factory=dict)  # what a summary's constraint says to its helper
     latest: dict[int, int] = field(default_factory=dict)
@@ -87,19 +87,19 @@ def build_network(plan: Plan) -> Network:
         _add_node(network, calendars.effort(task), task.duration_minutes, _state(task), at)
         if task.leveling_delay_minutes > 0 and network.states[at] is State.OPEN and not goes_late(task):
             network.delays[at] = task.leveling_delay_minutes
+    for at, children in enumerate(network.children):
+        if children:
+            network.states[at] = State.PASS
     _Binder(network, plan, calendars, index).bind(plan.links)
     network.plain += [_is_plain(network, at) for at in range(len(network.states))]
     network.closed += [
         state is State.DONE or not network.active[owner]
         for state, owner in zip(network.states, network.owners, strict=True)
     ]
-    network.order = topological_order(
-        [
-            [*waits, *(bond.other for bond in bonds)]
-            for waits, bonds in zip(network.leads, network.bonds_out, strict=True)
-        ],
-        [plan.tasks[owner].source_id for owner in network.owners],
-    )
+    successors = list(network.leads)
+    for node, bonds in network.bonds_out.items():
+        successors[node] = [*successors[node], *(bond.other for bond in bonds)]
+    network.order = topological_order(successors, lambda node: plan.tasks[network.owners[node]].source_id)
     return network
 
 
@@ -128,10 +128,8 @@ def _add_node(network: Network, effort: Effort, duration: int, state: State, own
     network.durations.append(duration)
     network.states.append(state)
     network.owners.append(owner)
-    for ends in (network.waits, network.leads):
-        ends.append([])
-    for bonds in (network.bonds_in, network.bonds_out):
-        bonds.append([])
+    network.waits.append([])
+    network.leads.append([])
     return len(network.states) - 1
 
 
@@ -151,9 +149,9 @@ class _Binder:
 
     def bind(self, links: Sequence[Link]) -> None:
         """Tie all links between tasks of the plan; those from inactive tasks hold nobody."""
-        network = self._network
+        network, index = self._network, self._index
         for link in links:
-            before, after = self._index.get(link.predecessor), self._index.get(link.successor)
+            before, after = index.get(link.predecessor), index.get(link.successor)
             if before is None or after is None or not network.active[before]:
                 continue
             lag, calendar = self._lag(link, self._plan.tasks[before], self._plan.tasks[after])
@@ -186,6 +184,8 @@ class _Binder:
                 network.latest[end] = min(network.latest.get(end, minute_of(task.deadline)), minute_of(task.deadline))
 
     def _lag(self, link: Link, before: Task, after: Task) -> tuple[int, WorkingTime]:
+        if not link.lag:
+            return 0, ALWAYS
         lag, elapsed = link.lag, link.lag_unit in {LagUnit.ELAPSED, LagUnit.ELAPSED_PERCENT}
         if link.lag_unit in {LagUnit.PERCENT, LagUnit.ELAPSED_PERCENT}:
             lag = (before.duration_minutes * link.lag + 50) // 100
@@ -198,8 +198,8 @@ class _Binder:
             network.waits[target].append(source)
             network.leads[source].append(target)
         else:
-            network.bonds_in[target].append(Bond(source, kind, lag, calendar))
-            network.bonds_out[source].append(Bond(target, kind, lag, calendar))
+            network.bonds_in.setdefault(target, []).append(Bond(source, kind, lag, calendar))
+            network.bonds_out.setdefault(source, []).append(Bond(target, kind, lag, calendar))
 
     def _helper(self, summary: int, role: str, state: State) -> tuple[int, bool]:
         known = self._helpers.get((summary, role))

@@ -1,11 +1,11 @@
 """Topological order, and the loop that prevents one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from services.projects.domain.schedule.result import DependencyCycle
 
 
-def topological_order(successors: Sequence[Sequence[int]], names: Sequence[str]) -> list[int]:
+def topological_order(successors: Sequence[Sequence[int]], name: Callable[[int], str]) -> list[int]:
     """Nodes with every predecessor before its successors; DependencyCycle with the names of a loop if there is none."""
     open_predecessors = [0] * len(successors)
     for targets in successors:
@@ -18,12 +18,12 @@ def topological_order(successors: Sequence[Sequence[int]], names: Sequence[str])
             if not open_predecessors[target]:
                 order.append(target)
     if len(order) < len(successors):
-        raise DependencyCycle(_loop(successors, open_predecessors, names))
+        raise DependencyCycle(_loop(successors, open_predecessors, name))
     return order
 
 
 def _loop(
-    successors: Sequence[Sequence[int]], open_predecessors: Sequence[int], names: Sequence[str]
+    successors: Sequence[Sequence[int]], open_predecessors: Sequence[int], name: Callable[[int], str]
 ) -> tuple[str, ...]:
     """Walk back among the nodes left over, each of which has a predecessor left over, until one comes again."""
     before = {
@@ -40,5 +40,5 @@ def _loop(
         seen[node] = len(walked)
         walked.append(node)
         node = before[node]
-    loop = [names[node] for node in reversed(walked[seen[node] :])]
+    loop = [name(node) for node in reversed(walked[seen[node] :])]
     return tuple(dict.fromkeys(loop))

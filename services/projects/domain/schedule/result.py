@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
 class DependencyCycle(ValueError):
@@ -20,8 +21,7 @@ class ScheduleOutOfRange(ValueError):
     """Durations and lags push a task beyond the years 1 to 9999."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledTask:
+class ScheduledTask(NamedTuple):
     """The computed dates of a task, naive local; floats in working minutes of the task's calendar.
 
     An elapsed duration is counted on the clock, and so are its floats. Late dates never pass the project's finish.

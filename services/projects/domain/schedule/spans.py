@@ -17,13 +17,16 @@ class Dates:
     late_finish: list[int]
     start: list[int]
     finish: list[int]
+    early_index: list[int]  # working indices of the starts of plain tasks
+    late_index: list[int]
     driven: dict[int, int]  # the start that links alone would give where a constraint pulled it earlier
-    latest: frozenset[int]  # tasks whose float is used up because they go as late as possible
+    moved: frozenset[int]  # tasks planned at their late dates
+    latest: frozenset[int]  # those of them whose float is used up thereby
 
 
 def roll_up(network: Network, early: Early, late: Late, *, from_finish: bool) -> Dates:
     """Dates of every task; a summary's state is set by its subtasks as well."""
-    delayed = [node for node, task in enumerate(network.tasks) if is_late(task, network.states[node])]
+    moved = frozenset(node for node, task in enumerate(network.tasks) if is_late(task, network.states[node]))
     dates = Dates(
         early_start=early.start,
         early_finish=early.finish,
@@ -31,10 +34,13 @@ def roll_up(network: Network, early: Early, late: Late, *, from_finish: bool) ->
         late_finish=late.finish,
         start=list(early.start),
         finish=list(early.finish),
+        early_index=early.index,
+        late_index=late.index,
         driven=early.driven,
-        latest=frozenset() if from_finish else frozenset(node for node in delayed if not network.children[node]),
+        moved=moved,
+        latest=frozenset() if from_finish else moved,
     )
-    for node in delayed:
+    for node in moved:
         dates.start[node], dates.finish[node] = late.start[node], late.finish[node]
     for node in reversed(range(len(network.tasks))):
         children = network.children[node]
