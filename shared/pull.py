@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRES: Final = 30.0
 HEARTBEAT: Final = 2.0
+CLOSE_SECONDS: Final = 0.5
 MOST_BYTES: Final = 8 * 2**20
 NANOSECONDS: Final = 1_000_000_000
 ACK: Final = b""
@@ -108,11 +109,15 @@ class Pull:
     async def close(self, taken: Sequence[Message] = ()) -> None:
         """Give back what was pulled or taken and not dealt with, so that another may have it at once."""
         self.bus.listeners.discard(self._on_connection)
+        if self._subscription is not None and self.bus.is_connected:
+            # Drained, since what is on its way to the inbox would else be missing until the broker's timer ends;
+            # given back only then, or it would come to the same inbox again.
+            with suppress(nats.errors.Error, OSError, TimeoutError):
+                drain: Callable[[], Awaitable[None]] = self._subscription.drain
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await drain()
         await self.answer([*taken, *self._buffer], NAK)
         self._buffer.clear()
-        if self._subscription is not None:
-            with suppress(nats.errors.Error):
-                await self._subscription.unsubscribe()
 
     def __len__(self) -> int:
         return len(self._buffer)

@@ -100,7 +100,7 @@ class Flow:
     ear: Ear = field(default_factory=Ear)
     organization: UUID = field(default_factory=uuid7)
     retry_seconds: tuple[float, ...] = (0.05, 0.1)
-    gap_seconds: float = 1.0
+    gap_seconds: float = 30.0
 
     @property
     def context(self) -> Context:
@@ -173,6 +173,11 @@ class Flow:
     async def nothing_pending(self) -> bool:
         """A check that the relay has delivered everything."""
         return await self.pending() == 0
+
+    async def nothing_unanswered(self) -> bool:
+        """A check that the consumer has answered for everything in the stream."""
+        info = await self.admin.client.jetstream().consumer_info(STREAM, DURABLE)
+        return (info.num_pending, info.num_ack_pending) == (0, 0)
 
     async def pending(self) -> int:
         """Events that the relay has still to deliver."""
