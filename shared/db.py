@@ -146,8 +146,8 @@ class Database:
             self.signal(name).set()
 
 
-async def check_role(connection: "Lent") -> list[str]:
-    """Return what makes this role or server unfit to serve: it could bypass row-level security or lose writes."""
+async def check_role(connection: "Lent", *, durable: bool = True) -> list[str]:
+    """Return what makes this role or server unfit: it could bypass row-level security, or (if durable) lose writes."""
     row = await connection.fetchrow(
         """
         select r.rolsuper or r.rolbypassrls as bypasses,
@@ -157,8 +157,8 @@ async def check_role(connection: "Lent") -> list[str]:
                (select string_agg(t.relname, ', ') from pg_class t join pg_namespace n on n.oid = t.relnamespace
                 where n.nspname = 'public' and t.relkind in ('r', 'p') and t.relname <> 'alembic_version'
                   and not (t.relrowsecurity and t.relforcerowsecurity)) as open_tables,
-               current_setting('synchronous_commit') as synchronous_commit,
-               current_setting('full_page_writes') as full_page_writes
+               (select string_agg(name, ', ') from pg_settings
+                where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off') as weak
         from pg_roles r where r.rolname = current_user
         """
     )
@@ -168,6 +168,6 @@ async def check_role(connection: "Lent") -> list[str]:
         mistakes.append("the database role could bypass row-level security (superuser, BYPASSRLS or table owner)")
     if row["open_tables"]:
         mistakes.append(f"tables without forced row-level security: {row['open_tables']}")
-    if row["synchronous_commit"] == "off" or row["full_page_writes"] == "off":
-        mistakes.append("synchronous_commit and full_page_writes must be on")
+    if durable and row["weak"]:
+        mistakes.append(f"the database may lose what it acknowledged; switch on: {row['weak']}")
     return mistakes

@@ -52,6 +52,7 @@ DESCRIPTIONS: Final = {
     401: "No valid credential.",
     403: "The caller may not do this.",
     404: "No such resource, or not for this caller.",
+    408: "The request did not arrive in time.",
     409: "The request contradicts the present state.",
     412: "The object has changed since it was read.",
     413: "The body is too large.",

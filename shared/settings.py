@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,7 +29,9 @@ class ServiceSettings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535)
     database_pool_size: int = Field(default=10, ge=2, le=100)
     log_level: str = "info"
-    environment: str = Field(default="production", description="`local` is what `pmo up` sets.")
+    environment: Literal["production", "local", "test"] = Field(
+        default="production", description="`local` is what `pmo up` sets; only `test` may run without durability."
+    )
 
     @model_validator(mode="after")
     def _files_can_be_read(self) -> Self:

@@ -5,6 +5,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+import orjson
+
 from shared.errors import JsonDuplicateKey, JsonInvalid, JsonTooDeep
 
 MAX_DEPTH: Final = 32
@@ -67,3 +69,8 @@ def loads(body: bytes) -> object:
     if not _depth_is_fine(value):
         raise JsonTooDeep
     return value
+
+
+def dumps(value: object) -> bytes:
+    """Return JSON; UUIDs, decimals and instants of any class as text."""
+    return orjson.dumps(value, default=str)

@@ -1,6 +1,7 @@
 """The tables that every service has beside its own: versions, history, events, pending sets, idempotency."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    DefaultClause,
     Index,
     Integer,
     LargeBinary,
@@ -46,6 +48,11 @@ def instant(*, now: bool = False, default: object = PydanticUndefined) -> Any:
     """Return a column for an instant."""
     arguments = {"server_default": text("now()")} if now else {}
     return Field(default, sa_type=DateTime(timezone=True), sa_column_kwargs=arguments)
+
+
+def wall(*, default: object = PydanticUndefined) -> Any:
+    """Return a column for local wall time, without a zone."""
+    return Field(default, sa_type=DateTime(timezone=False))
 
 
 def infrastructure(metadata: MetaData) -> None:
@@ -177,7 +184,7 @@ def infrastructure(metadata: MetaData) -> None:
         Column("subject", Text, nullable=False),
         Column("headers", JSON, nullable=False),
         Column("body", LargeBinary, nullable=False),
-        comment="Events that wait: for their predecessor, or for their next try. Their aggregate's position is waiting.",
+        comment="Events that wait for their predecessor or their next try; their aggregate waits with them.",
         postgresql_with={"fillfactor": 70},
     )
     Table(
@@ -221,3 +228,14 @@ class EntityRow(SQLModel):
     version: int
     created_at: datetime = instant(now=True)
     updated_at: datetime = instant(now=True)
+
+
+def server_defaults(*rows: type[EntityRow]) -> None:
+    """Give PostgreSQL the plain defaults of the fields too, so that statements may leave columns out."""
+    for row in rows:
+        table = row.metadata.tables[str(row.__tablename__)]
+        for name, field in row.model_fields.items():
+            if isinstance(field.default, bool | int | str | Decimal) and table.c[name].server_default is None:
+                plain = field.default if isinstance(field.default, str) else str(field.default).lower()
+                literal = plain if not isinstance(field.default, str) else "'" + plain.replace("'", "''") + "'"
+                table.c[name].server_default = DefaultClause(text(literal))

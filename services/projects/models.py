@@ -6,11 +6,12 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import JSON, ForeignKeyConstraint, Index, LargeBinary, MetaData, Table, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field
 
 from shared.entity import Entity
-from shared.tables import NAMING, EntityRow, infrastructure, instant
+from shared.tables import NAMING, EntityRow, infrastructure, instant, server_defaults, wall
 
 METADATA: Final = MetaData(naming_convention=NAMING)
 infrastructure(METADATA)
@@ -49,15 +50,13 @@ class ProjectRow(Row, table=True):
     owner: str
     currency: str
     time_zone: str
-    start: datetime
-    status_date: datetime | None = None
+    start: datetime = wall()
+    status_date: datetime | None = wall(default=None)
     source_id: str | None = None
     calendar_id: UUID | None = None
-    planned_finish: datetime | None = None
+    planned_finish: datetime | None = wall(default=None)
     minutes_per_day: int = 480
-    plan_settings: str = Field(
-        default="{}", sa_type=JSON, description="Settings of the plan that only scheduling reads."
-    )
+    plan_settings: str = Field(default="{}", sa_type=JSONB)  # what only scheduling reads
 
 
 class CalendarRow(Row, table=True):
@@ -106,20 +105,20 @@ class TaskRow(Row, table=True):
     calendar_id: UUID | None = None
     ignores_resource_calendar: bool = False
     constraint_type: str = "as_soon_as_possible"
-    constraint_date: datetime | None = None
-    deadline: datetime | None = None
-    planned_start: datetime | None = None
-    planned_finish: datetime | None = None
+    constraint_date: datetime | None = wall(default=None)
+    deadline: datetime | None = wall(default=None)
+    planned_start: datetime | None = wall(default=None)
+    planned_finish: datetime | None = wall(default=None)
     percent_complete: Decimal = Decimal(0)
     percent_work_complete: Decimal = Decimal(0)
     physical_percent_complete: Decimal = Decimal(0)
     uses_physical_percent: bool = False
-    actual_start: datetime | None = None
-    actual_finish: datetime | None = None
+    actual_start: datetime | None = wall(default=None)
+    actual_finish: datetime | None = wall(default=None)
     actual_duration_minutes: int = 0
     remaining_duration_minutes: int | None = None
-    stop: datetime | None = None
-    resume: datetime | None = None
+    stop: datetime | None = wall(default=None)
+    resume: datetime | None = wall(default=None)
     leveling_delay_minutes: int = 0
     work_minutes: int = 0
     actual_work_minutes: int = 0
@@ -127,8 +126,8 @@ class TaskRow(Row, table=True):
     fixed_cost: Decimal = Decimal(0)
     cost: Decimal = Decimal(0)
     actual_cost: Decimal = Decimal(0)
-    baseline_start: datetime | None = None
-    baseline_finish: datetime | None = None
+    baseline_start: datetime | None = wall(default=None)
+    baseline_finish: datetime | None = wall(default=None)
     baseline_duration_minutes: int | None = None
     baseline_work_minutes: int | None = None
     baseline_cost: Decimal | None = None
@@ -180,8 +179,8 @@ class AssignmentRow(Row, table=True):
     remaining_work_minutes: int = 0
     cost: Decimal = Decimal(0)
     actual_cost: Decimal = Decimal(0)
-    planned_start: datetime | None = None
-    planned_finish: datetime | None = None
+    planned_start: datetime | None = wall(default=None)
+    planned_finish: datetime | None = wall(default=None)
 
 
 class ProgressRow(Row, table=True):
@@ -205,8 +204,8 @@ class ScheduleRow(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["organization_id", "id"], ["project.organization_id", "project.id"], ondelete="CASCADE"),
     )
-    project_start: datetime | None = None
-    project_finish: datetime | None = None
+    project_start: datetime | None = wall(default=None)
+    project_finish: datetime | None = wall(default=None)
     problem: str | None = None
 
 
@@ -220,10 +219,10 @@ class ScheduleItemRow(Row, table=True):
     )
     project_id: UUID
     position: int
-    early_start: datetime
-    early_finish: datetime
-    late_start: datetime
-    late_finish: datetime
+    early_start: datetime = wall()
+    early_finish: datetime = wall()
+    late_start: datetime = wall()
+    late_finish: datetime = wall()
     total_float_minutes: int
     free_float_minutes: int
     is_critical: bool
@@ -252,6 +251,7 @@ class KeyCounterRow(Row, table=True):
     __tablename__ = "key_counter"
 
 
+server_defaults(*Row.__subclasses__())
 TABLES: Final = tuple(METADATA.tables)
 
 

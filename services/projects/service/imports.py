@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import IO, Final
 from uuid import UUID
 
-import orjson
 import structlog
 from uuid_utils.compat import uuid7
 
@@ -20,6 +19,7 @@ from services.projects.service.schedules import publish_schedule
 from shared import entity, messaging, operations, worker
 from shared.db import Context, Database, Transaction
 from shared.errors import FieldError, Problem
+from shared.strict_json import dumps
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +156,7 @@ async def _merge(
 async def _finish(
     tx: Transaction, row: "merging.Record", status: str, project_id: UUID | None, result: dict[str, object]
 ) -> None:
-    await operations.succeeded(tx, row["operation_id"], orjson.dumps(result).decode())
+    await operations.succeeded(tx, row["operation_id"], dumps(result).decode())
     await _close(tx, row, status, project_id)
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.projects.domain.events import InboundApplied, InboundRejected
@@ -15,6 +14,7 @@ from shared import messaging
 from shared.db import Transaction
 from shared.errors import Problem
 from shared.messaging import Reader, ReadEvent, caused_by
+from shared.strict_json import dumps
 from shared.types import Instant, Money, Percent
 
 
@@ -85,12 +85,12 @@ async def _apply(tx: Transaction, accepted: AcceptedEvent) -> None:
     except Problem as problem:
         root, reason = accepted.inbound_id, Rejected(problem.code, problem.detail)
     else:
-        data = orjson.dumps({"inbound_id": accepted.inbound_id, "position": position})
+        data = dumps({"inbound_id": accepted.inbound_id, "position": position})
         await messaging.record(
             tx, aggregate_id=project_id, type=InboundApplied.type, entity_id=accepted.inbound_id, data=data
         )
         return
-    data = orjson.dumps({"inbound_id": accepted.inbound_id, "code": reason.code, "detail": reason.detail})
+    data = dumps({"inbound_id": accepted.inbound_id, "code": reason.code, "detail": reason.detail})
     await messaging.record(tx, aggregate_id=root, type=InboundRejected.type, entity_id=accepted.inbound_id, data=data)
 
 

@@ -25,6 +25,7 @@ from shared.db import Transaction
 from shared.entity import Entity
 from shared.errors import NotFound
 from shared.messaging import NewEvent
+from shared.strict_json import dumps
 from shared.types import CURRENCIES, minor_digits
 from shared.working_calendar import to_json
 from shared.working_time import instant_of
@@ -173,7 +174,7 @@ async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at:
             "chunks": len(chunks),
             "progress_at": progress_at,
         }
-        data = orjson.dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
+        data = dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
         events.append(NewEvent(PlanImported.type, merged.project_id, data))
     await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
 
@@ -238,7 +239,7 @@ class _Merge:
     def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
         after = None if image is None else orjson.Fragment(image)
         item = {"kind": kind.name, "id": identifier, "version": version, "action": action, "after": after}
-        self.merged.items.append(orjson.dumps(item))
+        self.merged.items.append(dumps(item))
 
     async def present(self, kind: Entity, key: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
         """Return the rows of a kind that came from a file, by the file's identifiers."""
@@ -253,7 +254,7 @@ class _Merge:
                 {
                     "source_id": calendar.source_id,
                     "name": calendar.name,
-                    "definition": orjson.dumps(to_json(calendar)).decode(),
+                    "definition": dumps(to_json(calendar)).decode(),
                 },
             )
             for calendar in self.plan.calendars

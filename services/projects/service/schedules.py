@@ -36,6 +36,7 @@ from services.projects.service.projects import SCHEDULE
 from shared import messaging
 from shared.db import Context, Database, Transaction
 from shared.messaging import NewEvent
+from shared.strict_json import dumps
 from shared.working_calendar import WorkingCalendar, from_json
 
 CHUNK_BYTES: Final = 190 * 1024
@@ -168,7 +169,7 @@ PLAN_SETTINGS: Final = (
 
 def plan_settings(plan: Plan) -> str:
     """Return the settings of a plan that only scheduling reads, as JSON."""
-    return orjson.dumps({name: getattr(plan, name) for name in PLAN_SETTINGS}).decode()
+    return dumps({name: getattr(plan, name) for name in PLAN_SETTINGS}).decode()
 
 
 Dates = tuple[datetime, datetime, datetime, datetime, int, int, bool]
@@ -361,7 +362,7 @@ def _events(
         item: dict[str, object] = {"task_id": key}
         item |= {name: local(moment) for name, moment in zip(names, dates[:4], strict=True)}
         item |= {"total_float_minutes": dates[4], "free_float_minutes": dates[5], "is_critical": dates[6]}
-        items.append(orjson.dumps(item))
+        items.append(dumps(item))
     chunks = chunked(items)
     events = []
     for number, chunk in enumerate(chunks, 1):
@@ -375,6 +376,6 @@ def _events(
             "chunks": len(chunks),
             "removed": list(removed) if number == len(chunks) else [],
         }
-        data = orjson.dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
+        data = dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
         events.append(NewEvent(SchedulePublished.type, project_id, data))
     return events

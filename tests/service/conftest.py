@@ -1,0 +1,21 @@
+"""What every service's tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.telemetry import configure_logging
+from shared.testing.http import Keys
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """Log as in production: rendering tracebacks for people costs seconds each."""
+    configure_logging("test", "warning")
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Key files of a deployment of the tests' own."""
+    folder: Path = tmp_path_factory.mktemp("keys")
+    return Keys.make(folder)
