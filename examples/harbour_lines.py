@@ -22,7 +22,7 @@ def _day(first: str, name: str, last: str | None = None) -> CalendarException:
     return CalendarException(date.fromisoformat(first), date.fromisoformat(last or first), (), name)
 
 
-CALENDARS: Final = (
+_BASES: Final = (
     WorkingCalendar(
         STANDARD,
         "Standard",
@@ -52,17 +52,10 @@ CALENDARS: Final = (
             _day("2027-03-26", "Good Friday"),
         ),
     ),
-    WorkingCalendar(
-        "13",
-        "Aiko Brandt",
-        (None, None, None, (), (), None, None),
-        (_day("2026-03-02", "Leave", "2026-03-04"),),
-        base_source_id=STANDARD,
-    ),
 )
 
 
-def _person(uid: int, name: str, rate: str, units: str = "1", calendar: str = STANDARD, **more: str) -> Resource:
+def _person(uid: int, name: str, rate: str, units: str = "1", **more: str) -> Resource:
     per_use = Decimal(more.get("per_use", "0"))
     overtime = Decimal(more["overtime"]) if "overtime" in more else None
     return Resource(
@@ -70,7 +63,7 @@ def _person(uid: int, name: str, rate: str, units: str = "1", calendar: str = ST
         name,
         email=more.get("email"),
         max_units=Decimal(units),
-        calendar_source_id=calendar,
+        calendar_source_id=str(10 + uid),
         standard_rate=Decimal(rate),
         overtime_rate=overtime,
         cost_per_use=per_use,
@@ -85,15 +78,33 @@ RESOURCES: Final = (
     _person(1, "Ingrid Solberg, project director", "125", "0.5", email="ingrid.solberg@example.org"),
     _person(2, "Mateus Rocha, lead engineer", "95", email="mateus.rocha@example.org"),
     _person(3, "Design team", "78", "4"),
-    _person(4, "Aiko Brandt, environmental adviser", "110", calendar="13", email="aiko.brandt@example.org"),
-    _person(5, "Marine crew", "420", "3", MARINE, overtime="560"),
-    _person(6, "Dredger Perla", "1450", "1", MARINE, per_use="18000"),
+    _person(4, "Aiko Brandt, environmental adviser", "110", email="aiko.brandt@example.org"),
+    _person(5, "Marine crew", "420", "3", overtime="560"),
+    _person(6, "Dredger Perla", "1450", per_use="18000"),
     _person(7, "Civil works crew", "310", "6", overtime="415"),
     _person(8, "Systems integrator", "105", "4"),
     _person(9, "Priya Nair, commissioning engineer", "115", email="priya.nair@example.org"),
     _material(10, "Ship-to-shore crane", "1150000"),
     _material(11, "Concrete, cubic metre", "145"),
     _material(12, "Sheet pile, metre", "310"),
+)
+
+
+_PART_TIME: Final = "14"  # Monday to Wednesday
+_AT_SEA: Final = frozenset({"15", "16"})
+
+
+def _own_calendar(resource: Resource, uid: str) -> WorkingCalendar:
+    if uid == _PART_TIME:
+        week = (None, None, None, (), (), None, None)
+        return WorkingCalendar(uid, resource.name, week, (_day("2026-03-02", "Leave", "2026-03-04"),), STANDARD)
+    base = MARINE if uid in _AT_SEA else STANDARD
+    return WorkingCalendar(uid, resource.name, (None,) * 7, (), base)
+
+
+CALENDARS: Final = (
+    *_BASES,
+    *(_own_calendar(each, each.calendar_source_id) for each in RESOURCES if each.calendar_source_id),
 )
 
 

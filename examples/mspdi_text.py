@@ -262,7 +262,8 @@ def _calendar(calendar: WorkingCalendar) -> str:
         new: Fields = {"Occurrences": 1, "Name": exception.name, "Type": 1, "DayWorking": bool(exception.shifts)}
         entered: Fields = {"EnteredByOccurrences": False}
         exceptions.append(_element("Exception", _fields(entered) + period + _fields(new) + _times(exception.shifts)))
-    return _element("Calendar", _fields(fields) + _section("WeekDays", days) + _section("Exceptions", exceptions))
+    stated = (_section("WeekDays", days) if days else "") + (_section("Exceptions", exceptions) if exceptions else "")
+    return _element("Calendar", _fields(fields) + stated)
 
 
 def _times(shifts: Shifts) -> str:
