@@ -103,7 +103,7 @@ def position(service: str, aggregate_id: UUID, version: int) -> str:
 
 def parse_positions(text: str) -> list[Position]:
     """Read the value of PMO-Wait-For, positions separated by commas; raises ValidationFailed."""
-    matches = [POSITION.fullmatch(part.strip()) for part in text.split(",", MOST_POSITIONS)]
+    matches = [POSITION.fullmatch(part.strip(" ")) for part in text.split(",", MOST_POSITIONS)]
     found = [Position(m["service"], UUID(m["id"]), int(m["version"])) for m in matches if m is not None]
     if len(found) < len(matches) or len(found) > MOST_POSITIONS:
         detail = f"Give 1 to {MOST_POSITIONS} positions as PMO-Position gave them, separated by commas."

@@ -194,14 +194,14 @@ class Pull:
 
     def _request_over(self, status: str, headers: dict[str, str], subject: str) -> None:
         left = headers.get("Nats-Pending-Messages")
-        description = headers.get("Description", "no such consumer" if status == "503" else "")
+        description = "no such consumer" if status == "503" else headers.get("Description", "")
         if left is not None:
             self._outstanding = max(0, self._outstanding - int(left))
         elif status in {"408", "404"}:
             self._outstanding = max(0, self._outstanding - int(subject.rpartition(".")[2]))
         else:
             self._outstanding = 0
-        if status == "408" or "MaxBytes" in description or "Leadership" in description:
+        if left is not None or status == "408" or "Leadership" in description:
             return
         # The consumer is not there (yet, or any more): it may be made anew at any moment.
         self._gone = True
