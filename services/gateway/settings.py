@@ -29,6 +29,7 @@ class GatewaySettings(ServiceSettings):
     kpi_url: str = Field(description="Base URL of the kpi service.")
     allowed_hosts: str = Field(description="Hosts that are served, comma-separated, with or without port.")
     cors_origins: str = Field(default="", description="Origins whose pages may call, comma-separated; port may be *.")
+    metrics_token: str = Field(default="", description="Bearer token that /metrics asks for; without one it is hidden.")
 
     @field_validator("projects_url", "resources_url", "kpi_url")
     @classmethod

@@ -1,0 +1,1 @@
+"""What other systems send, read and checked before it is stored."""

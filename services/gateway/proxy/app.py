@@ -96,6 +96,11 @@ class ProxyApp:
         self._headers = [*SECURITY, *((HSTS,) if edge.secure else ())]
         self.in_flight = 0
 
+    @property
+    def edge(self) -> Edge:
+        """What it is made of."""
+        return self._edge
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; every failure is a problem, and every request one line in the log."""
         if scope["type"] != "http":

@@ -16,6 +16,7 @@ MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_INFORMATIONAL: Final = 8
 
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _BAD_NAME: Final = re.compile(rb"[^A-Za-z0-9!#$%&'*+.^_`|~-]")
 
@@ -244,8 +245,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Judge the head: its size, its framing, and whether the body is passed on as it comes."""
         status = self._parser.get_status_code()
-        if not 100 <= status <= 599 or status == 101:
-            raise ValueError("status out of range")
+        if not 100 <= status <= 599 or status == 101 or self._parser.get_http_version() not in _VERSIONS:
+            raise ValueError("not an answer that can be passed on")
         if status < 200:
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:

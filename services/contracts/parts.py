@@ -1,0 +1,45 @@
+"""What each service brings to the contracts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from services.gateway import consumers as gateway_consumers
+from services.gateway import main as gateway
+from services.gateway.domain import events as gateway_events
+from services.gateway.ingest.types import InboundTaskProgressed
+from services.projects import consumers as projects_consumers
+from services.projects import main as projects
+from services.projects.domain import events as projects_events
+from shared.events import Event
+from shared.messaging import Subscription
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A service's routers, events and subscriptions, and the schemas that no route names by itself."""
+
+    name: str
+    title: str
+    routers: Sequence[APIRouter]
+    events: Sequence[type[Event]]
+    subscriptions: Mapping[str, Sequence[Subscription[Any]]]
+    schemas: Sequence[type[BaseModel]] = field(default=())
+
+
+PARTS: Final = (
+    Part("projects", projects.TITLE, projects.ROUTERS, projects_events.EVENTS, projects_consumers.SUBSCRIPTIONS),
+    Part(
+        "gateway",
+        gateway.TITLE,
+        gateway.ROUTERS,
+        gateway_events.EVENTS,
+        gateway_consumers.SUBSCRIPTIONS,
+        (InboundTaskProgressed,),
+    ),
+)

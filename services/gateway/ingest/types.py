@@ -1,0 +1,144 @@
+"""The types of inbound events that can take effect, and what their data must be."""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, Strict, TypeAdapter
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from shared.types import Count, Instant, Key, Money, Percent, Schema, SourceId, absent
+
+PercentNumber = Annotated[Percent, PlainSerializer(float, when_used="json")]
+
+
+def _exactly_one(schema: JsonDict) -> None:
+    schema.update({"minProperties": 1, "maxProperties": 1})
+    properties = schema.get("properties")
+    for one in properties.values() if isinstance(properties, dict) else ():
+        if isinstance(one, dict):
+            one.pop("default", None)
+
+
+class Reference(Schema):
+    """Names one thing in exactly one of several ways."""
+
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse none and several."""
+        if len(self.model_fields_set) != 1:
+            names = ", ".join(type(self).model_fields)
+            raise PydanticCustomError("one_reference", "give exactly one of: {names}", {"names": names})
+
+    def __str__(self) -> str:
+        (name,) = self.model_fields_set
+        return f"{name}={getattr(self, name)}"
+
+
+class InboundProject(Reference):
+    """The project that an inbound event is about: exactly one of its names."""
+
+    id: UUID = absent()
+    """Our id."""
+    key: Key = absent()
+    """Its human key."""
+    source_id: SourceId = absent()
+    """What the system it came from calls it."""
+
+
+class InboundTask(Reference):
+    """The task that an inbound event is about: exactly one of its names."""
+
+    id: UUID = absent()
+    """Our id."""
+    source_id: SourceId = absent()
+    """What the system it came from calls it; unique in the project."""
+
+
+class TaskProgressedData(Schema):
+    """How far a task had come at an instant, as another system states it."""
+
+    project: InboundProject
+    """The project."""
+    task: InboundTask
+    """The task of the project."""
+    percent_complete: PercentNumber
+    """Progress, 0 to 100."""
+    actual_cost: Money | None = None
+    """Cost incurred until then, cumulative, in the project's currency."""
+    remaining_work_minutes: Count | None = None
+    """Work that was left, in working minutes."""
+    at: Instant
+    """As of when this is true; an older statement never overwrites a newer one."""
+
+    @property
+    def order(self) -> str:
+        """Among what order is kept: the project as the sender names it."""
+        return str(self.project)
+
+
+_NO_CONTROLS: Final = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]+$"
+_URI_REFERENCE: Final = "^[A-Za-z0-9._~:/?#\\[\\]@!$&'()*+,;=%-]+$"
+
+EventId = Annotated[str, Strict(), Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
+Source = Annotated[str, Strict(), Field(min_length=1, max_length=500, pattern=_URI_REFERENCE)]
+Line = Annotated[str, Strict(), Field(min_length=1, max_length=500, pattern=_NO_CONTROLS)]
+JsonType = Annotated[str, Strict(), Field(max_length=100, pattern=r"^application/json( *;.*)?$")]
+
+
+class CloudEvent(BaseModel):
+    """The attributes of CloudEvents 1.0; extension attributes are taken and not kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    specversion: Literal["1.0"]
+    """The version of CloudEvents."""
+    id: EventId
+    """The sender's id of the event: unique with the source, for ever."""
+    source: Source
+    """The sender's context, a URI reference such as https://jira.example.com."""
+    time: Instant | None = None
+    """When it happened."""
+    subject: Line | None = None
+    """What it is about, in the sender's words."""
+    datacontenttype: JsonType | None = None
+    """The media type of the data."""
+    dataschema: Source | None = None
+    """Where the sender describes the data."""
+
+
+class InboundTaskProgressed(CloudEvent):
+    """Another system states how far a task has come."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "specversion": "1.0",
+                    "id": "10042",
+                    "source": "https://jira.example.com",
+                    "type": "pmo.inbound.task.progressed.v1",
+                    "data": {
+                        "project": {"key": "PRJ-1"},
+                        "task": {"source_id": "12"},
+                        "percent_complete": 60,
+                        "actual_cost": {"amount": "18250.00", "currency": "EUR"},
+                        "at": "2026-03-31T17:00:00+02:00",
+                    },
+                }
+            ]
+        }
+    )
+
+    type: Literal["pmo.inbound.task.progressed.v1"]
+    """What kind of event it is."""
+    data: TaskProgressedData
+    """What it says."""
+
+
+InboundEvent = InboundTaskProgressed
+"""Any of the known types; a union over `type` once there are several."""
+
+KNOWN: Final = ("pmo.inbound.task.progressed.v1",)
+EVENTS: Final = TypeAdapter(list[InboundEvent])
