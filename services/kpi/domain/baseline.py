@@ -4,7 +4,7 @@ Period k is the k-th working day of the project's calendar. It runs to that day'
 baseline start, the last one to the baseline finish, so that a project on plan ends with ES = AT = PD.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +28,7 @@ class Baseline:
     finish: int
     period_ends: tuple[int, ...]
     curve: PlannedCurve
+    later_days: "WorkingDays"
 
     @classmethod
     def compiled(
@@ -49,7 +50,10 @@ class Baseline:
         planned = work.curve(indexes_at(calendars, ends))
         if planned and planned[-1] != work.budget_at_completion:
             raise InvalidBaseline("a task is planned beyond the baseline finish")
-        return cls(work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve.of(planned))
+        later = WorkingDays(project_calendar, (finish - 1) // DAY + 1)
+        return cls(
+            work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve.of(planned), later
+        )
 
     @property
     def budget_at_completion(self) -> int:
@@ -57,13 +61,16 @@ class Baseline:
         return self.work.budget_at_completion
 
     def planned_value(self, minute: int) -> int:
-        """PV in minor units at a local minute."""
-        return self.work.value_at(indexes_at(self.calendars, (minute,)))
+        """PV in minor units at a local minute: nothing before the baseline start, all from the finish on."""
+        # Calendars are never asked about times far from the plan, which they would have to lay out first.
+        return (
+            self.work.value_at(indexes_at(self.calendars, (min(minute, self.finish),))) if minute >= self.start else 0
+        )
 
     def elapsed(self, minute: int) -> Decimal:
         """AT: working days from the baseline start to a local minute, the current day by its share of working minutes.
 
-        Counting goes on past the baseline finish from the next day; its cost grows with the days counted.
+        Counting goes on past the baseline finish from the next day.
         """
         ends = self.period_ends
         if minute <= self.start or not ends:
@@ -72,11 +79,9 @@ class Baseline:
         if whole < len(ends):
             since = ends[whole - 1] if whole else self.start
             return ARITHMETIC.add(Decimal(whole), self._share(since, minute, ends[whole]))
-        elapsed = Decimal(whole)
-        for day in range((self.finish - 1) // DAY + 1, -(-minute // DAY)):
-            end = (day + 1) * DAY
-            elapsed = ARITHMETIC.add(elapsed, self._share(day * DAY, min(minute, end), end))
-        return elapsed
+        whole += self.later_days.ended_by(minute)
+        today = max(minute // DAY * DAY, self.later_days.first * DAY)
+        return ARITHMETIC.add(Decimal(whole), self._share(today, max(minute, today), today + DAY))
 
     def _share(self, begin: int, now: int, end: int) -> Decimal:
         """Working minutes to now as a part of those to the end; 0 where there are none."""
@@ -84,6 +89,32 @@ class Baseline:
         at_begin = index(begin)
         total = index(end) - at_begin
         return ARITHMETIC.divide(Decimal(index(now) - at_begin), Decimal(total)) if total else Decimal(0)
+
+
+class WorkingDays:
+    """Counts the days from a first one on that a calendar works on; what was looked at once is kept.
+
+    Safe to share between threads: longer ends replace the old ones in one assignment.
+    """
+
+    __slots__ = ("_calendar", "_ends", "first")
+
+    def __init__(self, calendar: WorkingIndex, first: int) -> None:
+        """Take a calendar and the number of the first day."""
+        self._calendar = calendar
+        self.first = first
+        self._ends: tuple[int, tuple[int, ...]] = (first, ())
+
+    def ended_by(self, minute: int) -> int:
+        """How many working days have ended by a minute."""
+        known, ends = self._ends
+        wanted = minute // DAY
+        if wanted > known:
+            # At least doubled, so that the cost of looking further and further stays in proportion.
+            upto = max(wanted, 2 * known - self.first, known + 366)
+            ends += tuple(_working_day_ends(self._calendar, known * DAY, upto * DAY))
+            self._ends = (upto, ends)
+        return bisect_right(ends, minute)
 
 
 def _working_day_ends(calendar: WorkingIndex, start: int, finish: int) -> list[int]:

@@ -15,6 +15,8 @@ class Reason(StrEnum):
 
     NO_BASELINE = "no_baseline"
     """No task has a baseline in force: nothing to measure against."""
+    BASELINE_TOO_LARGE = "baseline_too_large"
+    """The baseline's budget exceeds what can be added up: 2^63 minor units."""
     NO_BUDGET = "no_budget"
     """There is a baseline, but its cost is zero: nothing can be earned."""
     NO_PROGRESS_REPORTED = "no_progress_reported"

@@ -5,7 +5,7 @@ that a reader can recompute all others from them. Money has the currency's digit
 both are rounded half-even and are always written out in full ("0.936913", "45960.00").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -20,10 +20,6 @@ RATIO: Final = "ratio"
 PERCENT: Final = "percent"
 WORKING_DAY: Final = "working_day"
 _SIX_DECIMALS: Final = Decimal("0.000001")
-
-
-class InvalidProgress(ValueError):
-    """Progress or cost that no task can have: outside 0 to 100 percent, negative, or not one per task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +43,23 @@ class Metric:
 class Inputs:
     """What is known of a project at `as_of`, a local minute of its time zone.
 
-    The last three sequences have one position per leaf task, in any common order. `baseline_cost_minor` is None for a
-    task outside the baseline (its actual cost counts, it earns nothing). A task without reported progress has earned
-    nothing, one without reported cost has cost nothing, unless no task has any: then EV or AC is undefined.
-    `finished_at` is the project's actual finish: once all is earned, time stands still there.
+    `earned_minor` is EV in minor units, exact: Σ baseline cost × percent complete over the leaf tasks (F3, percent
+    complete); a task without reported progress has earned nothing, one outside the baseline earns nothing. It is None
+    if no progress is reported at all, `actual_minor` if no cost is. `finished_at` is the project's actual finish: once
+    all is earned, time stands still there. Instead of a baseline stands why there is none.
     """
 
     currency: str
     as_of: int
-    baseline: Baseline | None
-    baseline_cost_minor: Sequence[int | None]
-    percent_complete: Sequence[Decimal | int | None]
-    actual_cost_minor: Sequence[int | None]
+    baseline: Baseline | Reason
+    earned_minor: Decimal | int | None
+    actual_minor: Decimal | int | None
     minor_digits: int = 2
     finished_at: int | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse columns of different length: InvalidProgress."""
-        if not len(self.baseline_cost_minor) == len(self.percent_complete) == len(self.actual_cost_minor):
-            raise InvalidProgress("not one figure per task")
-
 
 def metrics(inputs: Inputs) -> Mapping[str, Metric]:
-    """All metrics by name; ValueError (InvalidProgress, InvalidEarnedValue) where the inputs contradict themselves."""
+    """All metrics by name; InvalidEarnedValue where the inputs contradict themselves."""
     value = _earned_value(inputs)
     schedule = _earned_schedule(inputs, value.earned)
     figures: dict[str, tuple[Measure, str]] = {
@@ -100,39 +90,16 @@ def metrics(inputs: Inputs) -> Mapping[str, Metric]:
     )
 
 
-def earned_minor(cost_minor: Sequence[int | None], percent_complete: Sequence[Decimal | int | None]) -> Decimal | None:
-    """EV in minor units, exact: Σ baseline cost × percent complete (F3, percent complete); None if none is reported."""
-    total = Decimal(0)
-    reported = False
-    for cost, percent in zip(cost_minor, percent_complete, strict=True):
-        if percent is None:
-            continue
-        if not 0 <= percent <= 100:
-            raise InvalidProgress("percent complete is outside 0 to 100")
-        reported = True
-        if cost and percent:
-            total = ARITHMETIC.add(total, ARITHMETIC.multiply(Decimal(cost), Decimal(percent)))
-    return ARITHMETIC.divide(total, Decimal(100)) if reported else None
-
-
-def _actual_minor(actual_cost_minor: Sequence[int | None]) -> int | None:
-    reported = [cost for cost in actual_cost_minor if cost is not None]
-    if any(cost < 0 for cost in reported):
-        raise InvalidProgress("an actual cost is negative")
-    return sum(reported) if reported else None
-
-
 def _earned_value(inputs: Inputs) -> EarnedValue:
     baseline = inputs.baseline
-    actual = _amount(_actual_minor(inputs.actual_cost_minor), Reason.NO_ACTUAL_COST, inputs.minor_digits)
-    if baseline is None:
-        unknown = Measure.undefined(Reason.NO_BASELINE)
+    actual = _amount(inputs.actual_minor, Reason.NO_ACTUAL_COST, inputs.minor_digits)
+    if isinstance(baseline, Reason):
+        unknown = Measure.undefined(baseline)
         return EarnedValue(unknown, unknown, unknown, actual)
-    earned = earned_minor(inputs.baseline_cost_minor, inputs.percent_complete)
     return EarnedValue(
         _amount(baseline.budget_at_completion, Reason.NO_BASELINE, inputs.minor_digits),
         _amount(baseline.planned_value(inputs.as_of), Reason.NO_BASELINE, inputs.minor_digits),
-        _amount(earned, Reason.NO_PROGRESS_REPORTED, inputs.minor_digits),
+        _amount(inputs.earned_minor, Reason.NO_PROGRESS_REPORTED, inputs.minor_digits),
         actual,
     )
 
@@ -146,8 +113,8 @@ def _amount(minor: Decimal | int | None, otherwise: Reason, digits: int) -> Meas
 
 def _earned_schedule(inputs: Inputs, earned: Measure) -> EarnedSchedule:
     baseline = inputs.baseline
-    if baseline is None:
-        return EarnedSchedule(*(Measure.undefined(Reason.NO_BASELINE),) * 3)
+    if isinstance(baseline, Reason):
+        return EarnedSchedule(*(Measure.undefined(baseline),) * 3)
     now = inputs.as_of
     in_minor = earned if earned.value is None else Measure(earned.value.scaleb(inputs.minor_digits, context=ARITHMETIC))
     done = in_minor.value is not None and in_minor.value == baseline.budget_at_completion

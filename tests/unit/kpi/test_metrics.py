@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kpi.domain.baseline import Baseline
-from services.kpi.domain.metrics import Inputs, InvalidProgress, Metric, metrics
+from services.kpi.domain.earned_value import InvalidEarnedValue
+from services.kpi.domain.measure import Reason
+from services.kpi.domain.metrics import Inputs, Metric, metrics
 from services.kpi.domain.planned_value import PlannedWork
 from shared.working_time import minute_of
 from tests.unit.kpi.cases import CASES
@@ -43,9 +45,9 @@ NAMES = [
 FORTNIGHT = baseline((1_000_000, at(0, 8), at(4, 17)), (1_000_000, at(7, 8), at(11, 17)))
 
 
-def inputs(as_of: int = at(8), percent: tuple[Decimal | int | None, ...] = (90, 0)) -> Inputs:
+def inputs(as_of: int = at(8), percent: tuple[Decimal | int, ...] = (90, 0)) -> Inputs:
     """The fortnight seen at the end of its sixth working day."""
-    return Inputs("EUR", as_of, FORTNIGHT, [1_000_000, 1_000_000], percent, [1_200_000, None])
+    return Inputs("EUR", as_of, FORTNIGHT, sum(Decimal(10_000) * each for each in percent), 1_200_000)
 
 
 def shown(figures: Mapping[str, Metric]) -> dict[str, str]:
@@ -91,13 +93,18 @@ def test_names_and_units_are_those_of_the_contract() -> None:
 
 
 def test_without_a_baseline_only_the_actual_cost_is_known() -> None:
-    figures = shown(metrics(replace(inputs(), baseline=None)))
+    figures = shown(metrics(replace(inputs(), baseline=Reason.NO_BASELINE)))
     assert figures.pop("actual_cost") == "12000.00"
     assert set(figures.values()) == {"no_baseline"}
 
 
+def test_a_baseline_that_cannot_be_used_says_why() -> None:
+    figures = shown(metrics(replace(inputs(), baseline=Reason.BASELINE_TOO_LARGE)))
+    assert figures["budget_at_completion"] == figures["earned_schedule"] == "baseline_too_large"
+
+
 def test_before_any_report_earned_value_and_actual_cost_are_undefined() -> None:
-    figures = metrics(replace(inputs(percent=(None, None)), actual_cost_minor=[None, None]))
+    figures = metrics(replace(inputs(), earned_minor=None, actual_minor=None))
     reasons = {name: metric.reason for name, metric in figures.items()}
     assert {name for name, reason in reasons.items() if reason is None} == {"planned_value", "budget_at_completion"}
     assert reasons["actual_cost"] == reasons["percent_spent"] == "no_actual_cost"
@@ -113,7 +120,7 @@ def test_before_the_baseline_start_no_time_has_elapsed() -> None:
 
 
 def test_an_exhausted_budget_has_no_index_to_complete() -> None:
-    figures = shown(metrics(replace(inputs(), actual_cost_minor=[1_200_000, 800_000])))
+    figures = shown(metrics(replace(inputs(), actual_minor=2_000_000)))
     assert figures["to_complete_performance_index"] == "budget_exhausted"
 
 
@@ -124,7 +131,7 @@ def test_time_stands_still_at_the_actual_finish_once_all_is_earned() -> None:
     assert figures["schedule_variance_time"] == "-2.000000"
     assert figures["schedule_performance_index_time"] == "0.833333"
     # What is not all earned goes on ageing.
-    unfinished = replace(late, percent_complete=(100, Decimal("99.9")))
+    unfinished = replace(late, earned_minor=Decimal("1999000"))
     assert shown(metrics(unfinished))["schedule_variance_time"] == "-20.005000"
 
 
@@ -133,23 +140,11 @@ def test_a_project_that_finished_on_plan_has_an_index_in_time_of_one() -> None:
     assert figures["schedule_performance_index_time"] == "1.000000"
 
 
-def test_a_task_outside_the_baseline_costs_but_earns_nothing() -> None:
-    given = replace(
-        inputs(),
-        baseline_cost_minor=[1_000_000, 1_000_000, None],
-        percent_complete=(90, 0, 100),
-        actual_cost_minor=[1_200_000, None, 50_000],
-    )
-    figures = shown(metrics(given))
-    assert figures["earned_value"] == "9000.00"
-    assert figures["actual_cost"] == "12500.00"
-
-
 @given(st.decimals(0, 100, places=3), st.decimals(0, 100, places=3), st.integers(0, 3 * 10**6), st.integers(0, at(30)))
 def test_readers_can_recompute_every_figure_from_the_four_amounts(
     one: Decimal, other: Decimal, actual: int, as_of: int
 ) -> None:
-    figures = metrics(replace(inputs(as_of, (one, other)), actual_cost_minor=[actual, None]))
+    figures = metrics(replace(inputs(as_of, (one, other)), actual_minor=actual))
     amounts = [figures[name].value for name in NAMES[:4]]
     assert None not in amounts
     pv, ev, ac, bac = (amount or Decimal(0) for amount in amounts)
@@ -173,15 +168,14 @@ def test_money_has_the_currencys_digits(digits: int, expected: str) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda given: replace(given, percent_complete=(101, 0)),
-        lambda given: replace(given, percent_complete=(-1, 0)),
-        lambda given: replace(given, actual_cost_minor=[-1, None]),
-        lambda given: replace(given, percent_complete=(1,)),
+        lambda given: replace(given, earned_minor=2_000_001),
+        lambda given: replace(given, earned_minor=-1),
+        lambda given: replace(given, actual_minor=-1),
     ],
-    ids=["above 100", "below 0", "negative cost", "columns differ"],
+    ids=["above the budget", "below 0", "negative cost"],
 )
-def test_progress_that_no_task_can_have_is_refused(spoil: Callable[[Inputs], Inputs]) -> None:
-    with pytest.raises(InvalidProgress):
+def test_progress_that_no_project_can_have_is_refused(spoil: Callable[[Inputs], Inputs]) -> None:
+    with pytest.raises(InvalidEarnedValue):
         metrics(spoil(inputs()))
 
 
@@ -195,19 +189,18 @@ def tracked_plan(as_of: datetime) -> Inputs:
     costs: list[int] = []
     starts: list[int] = []
     finishes: list[int] = []
-    percent: list[Decimal | int | None] = []
-    actual: list[int | None] = []
+    earned, actual = Decimal(0), 0
     for task in root.findall("m:Tasks/m:Task", space):
         if task.findtext("m:Summary", "1", space) == "0":
             # Costs are in hundredths; one that is left out is nil.
             costs.append(int(task.findtext("m:Baseline/m:Cost", "0", space)))
             starts.append(minute_of(datetime.fromisoformat(task.findtext("m:Baseline/m:Start", "", space))))
             finishes.append(minute_of(datetime.fromisoformat(task.findtext("m:Baseline/m:Finish", "", space))))
-            percent.append(Decimal(task.findtext("m:PercentComplete", "", space)))
-            actual.append(int(task.findtext("m:ActualCost", "0", space)))
+            earned += costs[-1] * Decimal(task.findtext("m:PercentComplete", "", space)) / 100
+            actual += int(task.findtext("m:ActualCost", "0", space))
     work = PlannedWork.between(costs, starts, finishes, [0] * len(costs), [WEEKDAYS])
     plan = Baseline.compiled(work, [WEEKDAYS], WEEKDAYS, min(starts), max(finishes))
-    return Inputs("USD", minute_of(as_of), plan, costs, percent, actual)
+    return Inputs("USD", minute_of(as_of), plan, earned, actual)
 
 
 def test_a_real_tracked_plan_gives_its_tools_figures() -> None:
@@ -222,18 +215,17 @@ def test_a_real_tracked_plan_gives_its_tools_figures() -> None:
     assert Decimal(figures["earned_schedule"]) - Decimal(figures["schedule_variance_time"]) == 96
 
 
-def test_metrics_of_ten_thousand_tasks_take_at_most_fifty_milliseconds() -> None:
+def test_metrics_of_ten_thousand_tasks_take_at_most_five_milliseconds() -> None:
     rng = np.random.default_rng(11)
     start = rng.integers(0, at(500), 10_000)
     costs, starts = rng.integers(0, 10**8, 10_000).tolist(), start.tolist()
     finishes = (start + rng.integers(0, at(60), 10_000)).tolist()
     work = PlannedWork.between(costs, starts, finishes, [0] * 10_000, [WEEKDAYS])
     plan = Baseline.compiled(work, [WEEKDAYS], WEEKDAYS, min(starts), max(finishes))
-    percent = [Decimal(int(value)) / 100 for value in rng.integers(0, 10_001, 10_000)]
-    given = Inputs("EUR", at(300), plan, costs, percent, rng.integers(0, 10**8, 10_000).tolist())
+    given = Inputs("EUR", at(300), plan, sum(costs) // 3, sum(costs) // 2)
     took = []
     for _ in range(5):
         begin = perf_counter()
         metrics(given)
         took.append(perf_counter() - begin)
-    assert min(took) <= 0.05
+    assert min(took) <= 0.005

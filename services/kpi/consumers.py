@@ -1,0 +1,95 @@
+"""What kpi does with the events of other services: it keeps its own copy of what metrics are computed from.
+
+A plan's own figures of progress count only when it is imported; what is stated later comes as `task.progressed`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from services.kpi.repository import facts
+from services.kpi.repository.facts import ProjectFact, TaskFact
+from services.kpi.service.evaluation import EVALUATE
+from services.kpi.service.facts import (
+    CalendarItem,
+    Deleted,
+    PlanImported,
+    ProjectChanged,
+    TaskChanged,
+    TaskItem,
+    TaskProgressed,
+)
+from shared import worker
+from shared.db import Transaction
+from shared.messaging import ReadEvent, Subscription
+
+
+async def _evaluate(tx: Transaction, projects: Iterable[UUID]) -> None:
+    """Ask for new metrics of projects, in one order so that no two transactions wait for each other."""
+    for project_id in sorted(set(projects)):
+        await worker.request(tx, EVALUATE, str(project_id))
+
+
+async def keep_projects(tx: Transaction, events: Sequence[ReadEvent[ProjectChanged]]) -> None:
+    """Keep projects as they are now."""
+    await facts.store_projects(tx, (each.data.after.fact for each in events))
+    await _evaluate(tx, (each.data.after.id for each in events))
+
+
+async def delete_projects(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
+    """Forget projects with everything in them, for good."""
+    deleted = (ProjectFact(each.data.id, each.data.version, is_deleted=True) for each in events)
+    await facts.store_projects(tx, deleted)
+
+
+async def keep_tasks(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
+    """Keep tasks as they are now."""
+    await facts.store_tasks(tx, (each.data.after.fact(each.data.id, each.data.version) for each in events))
+    await _evaluate(tx, (each.event.aggregate_id for each in events))
+
+
+async def delete_tasks(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
+    """Forget tasks and what was stated of them."""
+    deleted = (TaskFact(each.event.aggregate_id, each.data.id, each.data.version, is_deleted=True) for each in events)
+    await facts.store_tasks(tx, deleted)
+    await _evaluate(tx, (each.event.aggregate_id for each in events))
+
+
+async def keep_progress(tx: Transaction, events: Sequence[ReadEvent[TaskProgressed]]) -> None:
+    """Keep what was stated of tasks."""
+    await facts.store_progress(tx, (each.data.after.fact(each.event.version) for each in events))
+    await _evaluate(tx, (each.event.aggregate_id for each in events))
+
+
+async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
+    """Keep imported plans, piece by piece; the whole is worth evaluating once its last piece has come."""
+    for each in events:
+        plan, project_id = each.data, each.data.project.id
+        await facts.store_projects(tx, [plan.project.fact])
+        calendars = [item for item in plan.items if isinstance(item, CalendarItem) and item.action != "unchanged"]
+        tasks = [item for item in plan.items if isinstance(item, TaskItem) and item.action != "unchanged"]
+        await facts.store_calendars(tx, (item.fact(project_id) for item in calendars))
+        await facts.store_tasks(tx, (item.fact(project_id) for item in tasks))
+        stated = (
+            item.after.progress(item.id, plan.progress_at, each.event.version)
+            for item in tasks
+            if item.after is not None and not item.after.is_summary
+        )
+        await facts.store_progress(tx, (fact for fact in stated if fact is not None))
+    await _evaluate(tx, (each.data.project.id for each in events if each.data.chunk == each.data.chunks))
+
+
+ON_PROJECTS: Final[tuple[Subscription[Any], ...]] = (
+    Subscription("pmo.projects.project.created.v1", ProjectChanged, keep_projects),
+    Subscription("pmo.projects.project.updated.v1", ProjectChanged, keep_projects),
+    Subscription("pmo.projects.project.deleted.v1", Deleted, delete_projects),
+    Subscription("pmo.projects.task.created.v1", TaskChanged, keep_tasks),
+    Subscription("pmo.projects.task.updated.v1", TaskChanged, keep_tasks),
+    Subscription("pmo.projects.task.deleted.v1", Deleted, delete_tasks),
+    Subscription("pmo.projects.task.progressed.v1", TaskProgressed, keep_progress),
+    Subscription("pmo.projects.plan.imported.v1", PlanImported, keep_plans),
+)
+"""What kpi does with projects' events."""
+
+SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {"projects": ON_PROJECTS}
+"""All subscriptions, by producing service."""

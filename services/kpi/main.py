@@ -1,0 +1,22 @@
+"""The composition of kpi."""
+
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from services.kpi.api import kpis
+from services.kpi.consumers import SUBSCRIPTIONS
+from services.kpi.service.evaluation import EVALUATE, evaluate
+from services.kpi.settings import Settings
+from shared.service import create_service
+
+NAME: Final = "kpi"
+TITLE: Final = "KPIs"
+ROUTERS: Final = (kpis.router,)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Compose the service from its settings."""
+    return create_service(
+        NAME, settings, title=TITLE, routers=ROUTERS, subscriptions=SUBSCRIPTIONS, work={EVALUATE: evaluate}
+    )

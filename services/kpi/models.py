@@ -1,0 +1,94 @@
+"""The tables of kpi: its own copy of what projects' events tell, and what was last published of it.
+
+Money is in minor units of the project's currency, local wall time in minutes as in `shared.working_time`.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, DateTime, Index, MetaData, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.tables import NAMING, infrastructure, instant
+
+METADATA: Final = MetaData(naming_convention=NAMING)
+infrastructure(METADATA)
+
+
+class Base(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of this service's tables."""
+
+    organization_id: UUID = Field(primary_key=True)
+
+
+class Known(Base):
+    """What an event told of an entity. A deleted one stays as a tombstone, so that no older version brings it back."""
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    is_deleted: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class ProjectRow(Known, table=True):
+    """A project; `plan` changes with everything that the baseline depends on and never takes a value again."""
+
+    __tablename__ = "project"
+    __table_args__ = (Index("ix_project_key", "organization_id", "key"),)
+    key: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    owner: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    currency: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})
+    status_date: datetime | None = None
+    calendar_id: UUID | None = None
+    plan: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+
+
+class CalendarRow(Known, table=True):
+    """A working calendar of a project."""
+
+    __tablename__ = "calendar"
+    __table_args__ = (Index("ix_calendar_project", "organization_id", "project_id"),)
+    project_id: UUID
+    definition: str = Field(sa_type=JSON)
+
+
+class TaskRow(Known, table=True):
+    """A task; only leaves count, and in the baseline are those with a baseline cost (0 too): they have both dates."""
+
+    __tablename__ = "task"
+    __table_args__ = (Index("ix_task_leaf", "organization_id", "project_id", "id", postgresql_where=text("is_leaf")),)
+    project_id: UUID
+    is_leaf: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    is_elapsed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    calendar_id: UUID | None = None
+    baseline_start: int | None = None
+    baseline_finish: int | None = None
+    baseline_cost: int | None = Field(default=None, sa_type=BigInteger)
+    actual_finish: int | None = None
+
+
+class ProgressRow(Base, table=True):
+    """What was stated of a task as of an instant; `stated` is the project's event that did so last."""
+
+    __tablename__ = "progress"
+    __table_args__ = (Index("ix_progress_project", "organization_id", "project_id", "at"),)
+    task_id: UUID = Field(primary_key=True)
+    at: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)
+    project_id: UUID
+    percent: int = Field(description="Hundredths of a percent: 0 to 10,000.")
+    actual_cost: int | None = Field(default=None, sa_type=BigInteger)
+    stated: int = Field(sa_type=BigInteger)
+
+
+class EvaluationRow(Base, table=True):
+    """The metrics of a project as they were last published; `id` is the project's."""
+
+    __tablename__ = "evaluation"
+    id: UUID = Field(primary_key=True)
+    as_of: datetime = instant()
+    metrics: str = Field(sa_type=JSON)
+
+
+TABLES: Final = tuple(METADATA.tables)

@@ -1,0 +1,229 @@
+"""Storing what events told: the newest version of an entity wins, and what is deleted never comes back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from services.kpi.domain.plan import BaselineDates
+from shared.db import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFact:
+    """A version of a project; without currency it was deleted."""
+
+    id: UUID
+    version: int
+    key: str = ""
+    owner: str = ""
+    currency: str = ""
+    time_zone: str = "UTC"
+    status_date: datetime | None = None
+    calendar_id: UUID | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFact:
+    """A version of a calendar, its definition as JSON; None: it was deleted."""
+
+    project_id: UUID
+    id: UUID
+    version: int
+    definition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFact:
+    """A version of a task."""
+
+    project_id: UUID
+    id: UUID
+    version: int
+    is_deleted: bool = False
+    is_leaf: bool = False
+    is_elapsed: bool = False
+    calendar_id: UUID | None = None
+    baseline: BaselineDates | None = None
+    actual_finish: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressFact:
+    """What was stated of a task as of an instant; without cost nothing was said about that."""
+
+    project_id: UUID
+    task_id: UUID
+    at: datetime
+    percent: int
+    actual_cost: int | None
+    stated: int
+
+
+Fact = TypeVar("Fact", ProjectFact, CalendarFact, TaskFact)
+
+
+def newest(facts: Iterable[Fact]) -> list[Fact]:
+    """Return the newest fact of each entity."""
+    by_id: dict[UUID, Fact] = {}
+    for fact in facts:
+        known = by_id.get(fact.id)
+        if known is None or known.version < fact.version:
+            by_id[fact.id] = fact
+    return list(by_id.values())
+
+
+def last_stated(facts: Iterable[ProgressFact]) -> list[ProgressFact]:
+    """Return one fact per task and instant: the last stated; a cost stated before it for the same instant holds."""
+    found: dict[tuple[UUID, datetime], ProgressFact] = {}
+    for fact in sorted(facts, key=lambda each: each.stated):
+        known = found.get((fact.task_id, fact.at))
+        if known is not None and fact.actual_cost is None:
+            fact = replace(fact, actual_cost=known.actual_cost)  # noqa: PLW2901
+        found[fact.task_id, fact.at] = fact
+    return list(found.values())
+
+
+def _columns(facts: Sequence[Fact | ProgressFact], *names: str) -> list[list[object]]:
+    return [[getattr(fact, name) for fact in facts] for name in names]
+
+
+_PROJECTS: Final = """
+with put as (
+  insert into project as o
+    (organization_id, id, version, is_deleted, key, owner, currency, time_zone, status_date, calendar_id)
+  select $1, v.* from unnest($2::uuid[], $3::int[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::text[],
+                             $9::timestamp[], $10::uuid[]) as v
+  on conflict (organization_id, id) do update
+  set version = excluded.version, is_deleted = excluded.is_deleted, key = excluded.key, owner = excluded.owner,
+      currency = excluded.currency, time_zone = excluded.time_zone, status_date = excluded.status_date,
+      calendar_id = excluded.calendar_id,
+      plan = case when (o.currency, o.time_zone, o.calendar_id)
+                       is distinct from (excluded.currency, excluded.time_zone, excluded.calendar_id)
+                  then gen_random_uuid() else o.plan end
+  where o.version < excluded.version and not o.is_deleted
+  returning id, is_deleted
+)
+select id from put where is_deleted
+"""
+_PARTS: Final = ("task", "calendar", "progress")
+
+
+async def store_projects(tx: Transaction, facts: Iterable[ProjectFact]) -> None:
+    """Store versions of projects; what hangs on a deleted one goes with it."""
+    found = newest(facts)
+    if not found:
+        return
+    names = ("id", "version", "is_deleted", "key", "owner", "currency", "time_zone", "status_date", "calendar_id")
+    gone = [row["id"] for row in await tx.fetch(_PROJECTS, tx.organization_id, *_columns(found, *names))]
+    if not gone:
+        return
+    for part in _PARTS:
+        await tx.execute(
+            f"delete from {part} where organization_id = $1 and project_id = any($2)", tx.organization_id, gone
+        )
+    await tx.execute("delete from evaluation where organization_id = $1 and id = any($2)", tx.organization_id, gone)
+
+
+_ALIVE: Final = """
+where not exists (
+  select from project p where p.organization_id = $1 and p.id = v.project_id and p.is_deleted
+)
+"""
+_CALENDARS: Final = f"""
+with put as (
+  insert into calendar as o (organization_id, project_id, id, version, is_deleted, definition)
+  select $1, v.project_id, v.id, v.version, v.definition is null, coalesce(v.definition, '{{}}')::json
+  from unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[]) as v(project_id, id, version, definition)
+  {_ALIVE}
+  on conflict (organization_id, id) do update
+  set version = excluded.version, is_deleted = excluded.is_deleted, definition = excluded.definition
+  where o.version < excluded.version and not o.is_deleted
+  returning project_id
+)
+update project p set plan = gen_random_uuid() where p.organization_id = $1 and p.id in (select project_id from put)
+"""
+
+
+async def store_calendars(tx: Transaction, facts: Iterable[CalendarFact]) -> None:
+    """Store versions of calendars; the plans of their projects change."""
+    found = newest(facts)
+    if found:
+        names = ("project_id", "id", "version", "definition")
+        await tx.execute(_CALENDARS, tx.organization_id, *_columns(found, *names))
+
+
+_KEPT: Final = "is_leaf, is_elapsed, calendar_id, baseline_start, baseline_finish, baseline_cost"
+_TASKS: Final = f"""
+with given as (
+  select v.* from unnest($2::uuid[], $3::uuid[], $4::int[], $5::bool[], $6::bool[], $7::bool[], $8::uuid[], $9::int[],
+                         $10::int[], $11::bigint[], $12::int[])
+    as v(project_id, id, version, is_deleted, {_KEPT}, actual_finish)
+  {_ALIVE}
+),
+before as (
+  select t.* from task t join given g on g.id = t.id where t.organization_id = $1
+),
+put as (
+  insert into task as o (organization_id, project_id, id, version, is_deleted, {_KEPT}, actual_finish)
+  select $1, g.* from given g
+  on conflict (organization_id, id) do update
+  set version = excluded.version, is_deleted = excluded.is_deleted, is_leaf = excluded.is_leaf,
+      is_elapsed = excluded.is_elapsed, calendar_id = excluded.calendar_id, baseline_start = excluded.baseline_start,
+      baseline_finish = excluded.baseline_finish, baseline_cost = excluded.baseline_cost,
+      actual_finish = excluded.actual_finish
+  where o.version < excluded.version and not o.is_deleted
+  returning project_id, id, is_deleted, {_KEPT}
+),
+changed as (
+  select distinct n.project_id from put n left join before b on b.id = n.id
+  where (n.is_leaf or b.is_leaf)
+    and (n.is_leaf, n.is_elapsed, n.calendar_id, n.baseline_start, n.baseline_finish, n.baseline_cost)
+        is distinct from
+        (b.is_leaf, b.is_elapsed, b.calendar_id, b.baseline_start, b.baseline_finish, b.baseline_cost)
+),
+replanned as (
+  update project p set plan = gen_random_uuid() from changed c where p.organization_id = $1 and p.id = c.project_id
+)
+delete from progress f using put n where f.organization_id = $1 and f.task_id = n.id and n.is_deleted
+"""
+
+
+async def store_tasks(tx: Transaction, facts: Iterable[TaskFact]) -> None:
+    """Store versions of tasks; a project's plan changes only if its baseline may."""
+    found = newest(facts)
+    if not found:
+        return
+    baselines = [fact.baseline for fact in found]
+    await tx.execute(
+        _TASKS,
+        tx.organization_id,
+        *_columns(found, "project_id", "id", "version", "is_deleted", "is_leaf", "is_elapsed", "calendar_id"),
+        [None if baseline is None else baseline.start for baseline in baselines],
+        [None if baseline is None else baseline.finish for baseline in baselines],
+        [None if baseline is None else baseline.cost for baseline in baselines],
+        *_columns(found, "actual_finish"),
+    )
+
+
+_PROGRESS: Final = f"""
+insert into progress as o (organization_id, project_id, task_id, at, percent, actual_cost, stated)
+select $1, v.* from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::bigint[], $7::bigint[])
+  as v(project_id, task_id, at, percent, actual_cost, stated)
+{_ALIVE} and not exists (
+  select from task t where t.organization_id = $1 and t.id = v.task_id and t.is_deleted
+)
+on conflict (organization_id, task_id, at) do update
+set percent = excluded.percent, actual_cost = coalesce(excluded.actual_cost, o.actual_cost), stated = excluded.stated
+where o.stated <= excluded.stated
+"""
+
+
+async def store_progress(tx: Transaction, facts: Iterable[ProgressFact]) -> None:
+    """Store what was stated of tasks; the same instant stated again replaces, others stand beside one another."""
+    found = last_stated(facts)
+    if found:
+        names = ("project_id", "task_id", "at", "percent", "actual_cost", "stated")
+        await tx.execute(_PROGRESS, tx.organization_id, *_columns(found, *names))

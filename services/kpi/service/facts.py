@@ -1,0 +1,204 @@
+"""What kpi reads of projects' events, just the fields it needs, and how it keeps them."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from services.kpi.domain.plan import baseline_of, minor_units
+from services.kpi.repository.facts import CalendarFact, ProgressFact, ProjectFact, TaskFact
+from shared.messaging import Reader
+from shared.types import minor_digits
+from shared.working_time import minute_of
+
+
+def _wall(value: datetime) -> datetime:
+    return value.replace(tzinfo=None)
+
+
+Wall = Annotated[datetime, AfterValidator(_wall)]
+"""A local date-time of the project: what the clock on the wall says, without the offset it came with."""
+Percent = Annotated[Decimal, Field(ge=0, le=100)]
+
+
+class Cost(Reader):
+    """An amount of money."""
+
+    amount: Annotated[Decimal, Field(ge=0)]
+    currency: str
+
+    @property
+    def minor(self) -> int:
+        """The amount in minor units."""
+        return minor_units(self.amount, minor_digits(self.currency))
+
+
+class ProjectImage(Reader):
+    """A project."""
+
+    id: UUID
+    version: int
+    key: str
+    owner: str
+    currency: str
+    time_zone: str
+    status_date: Wall | None
+    calendar_id: UUID | None
+
+    @property
+    def fact(self) -> ProjectFact:
+        """As it is kept."""
+        return ProjectFact(**self.model_dump())
+
+
+class CalendarImage(Reader):
+    """A working calendar."""
+
+    project_id: UUID
+    definition: dict[str, object]
+
+
+class TaskImage(Reader):
+    """A task with its baseline and what an import said of its progress."""
+
+    project_id: UUID
+    is_summary: bool
+    is_active: bool
+    is_elapsed_duration: bool
+    calendar_id: UUID | None
+    percent_complete: Percent
+    physical_percent_complete: Percent
+    uses_physical_percent: bool
+    actual_finish: Wall | None
+    actual_cost: Cost
+    baseline_start: Wall | None
+    baseline_finish: Wall | None
+    baseline_cost: Cost | None
+    progress_at: datetime | None
+
+    def fact(self, identifier: UUID, version: int) -> TaskFact:
+        """As it is kept. A summary row sums up others, an inactive task is not done: neither counts."""
+        cost = self.baseline_cost
+        return TaskFact(
+            self.project_id,
+            identifier,
+            version,
+            is_leaf=self.is_active and not self.is_summary,
+            is_elapsed=self.is_elapsed_duration,
+            calendar_id=self.calendar_id,
+            baseline=baseline_of(
+                self.baseline_start,
+                self.baseline_finish,
+                None if cost is None else cost.amount,
+                2 if cost is None else minor_digits(cost.currency),
+            ),
+            actual_finish=None if self.actual_finish is None else minute_of(self.actual_finish),
+        )
+
+    def progress(self, identifier: UUID, at: datetime, stated: int) -> ProgressFact | None:
+        """What an import states of it as of an instant; None where it states nothing, or what is newer stands."""
+        if self.progress_at is None or self.progress_at > at:
+            return None
+        percent = self.physical_percent_complete if self.uses_physical_percent else self.percent_complete
+        return ProgressFact(self.project_id, identifier, at, minor_units(percent, 2), self.actual_cost.minor, stated)
+
+
+class ProgressImage(Reader):
+    """What someone stated of a task's progress, and as of when."""
+
+    project_id: UUID
+    task_id: UUID
+    at: datetime
+    percent_complete: Percent
+    actual_cost: Cost | None
+
+    def fact(self, stated: int) -> ProgressFact:
+        """As it is kept; for earned value it counts as stated, also where imports go by the physical percent."""
+        cost = None if self.actual_cost is None else self.actual_cost.minor
+        return ProgressFact(self.project_id, self.task_id, self.at, minor_units(self.percent_complete, 2), cost, stated)
+
+
+class ProjectChanged(Reader):
+    """A project was created or updated."""
+
+    after: ProjectImage
+
+
+class TaskChanged(Reader):
+    """A task was created or updated."""
+
+    id: UUID
+    version: int
+    after: TaskImage
+
+
+class Deleted(Reader):
+    """A project or a task was deleted."""
+
+    id: UUID
+    version: int
+
+
+class TaskProgressed(Reader):
+    """Someone stated a task's progress."""
+
+    after: ProgressImage
+
+
+class CalendarItem(Reader):
+    """A calendar of an imported plan."""
+
+    kind: Literal["calendar"]
+    id: UUID
+    version: int
+    action: str
+    after: CalendarImage | None
+
+    def fact(self, project_id: UUID) -> CalendarFact:
+        """As it is kept."""
+        definition = None if self.after is None else orjson.dumps(self.after.definition).decode()
+        return CalendarFact(project_id, self.id, self.version, definition)
+
+
+class TaskItem(Reader):
+    """A task of an imported plan."""
+
+    kind: Literal["task"]
+    id: UUID
+    version: int
+    action: str
+    after: TaskImage | None
+
+    def fact(self, project_id: UUID) -> TaskFact:
+        """As it is kept."""
+        if self.after is None:
+            return TaskFact(project_id, self.id, self.version, is_deleted=True)
+        return self.after.fact(self.id, self.version)
+
+
+class OtherItem(Reader):
+    """Something of an imported plan that metrics do not depend on."""
+
+
+def _kind(item: object) -> str:
+    kind = item.get("kind") if isinstance(item, dict) else None
+    return kind if kind in {"calendar", "task"} else "other"
+
+
+Item = Annotated[
+    Annotated[CalendarItem, Tag("calendar")] | Annotated[TaskItem, Tag("task")] | Annotated[OtherItem, Tag("other")],
+    Discriminator(_kind),
+]
+
+
+class PlanImported(Reader):
+    """A piece of an imported plan."""
+
+    project: ProjectImage
+    chunk: int
+    chunks: int
+    progress_at: datetime
+    items: list[Item]
