@@ -5,39 +5,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import uvicorn
-
 from services import topology
+from shared import http_server, telemetry
 from shared.settings import SettingsError
 
 KEEP_ALIVE_SECONDS: Final = {"gateway": 15}
 """Public connections are let go early; between our own processes they stay, longer than any caller keeps them."""
 _INTERNAL_KEEP_ALIVE_SECONDS: Final = 75
-_LARGEST_CROWD: Final = 512
 
 
 def serve(service: str, *, grace: int) -> int:
     """Run a service until it is told to stop; returns its exit code. Raises SettingsError before anything starts."""
     settings = importlib.import_module(f"services.{service}.settings").load()
+    telemetry.configure_logging(service, settings.log_level)
     app = importlib.import_module(f"services.{service}.main").create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            http="httptools",
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS.get(service, _INTERNAL_KEEP_ALIVE_SECONDS),
-            timeout_graceful_shutdown=grace,
-            backlog=_LARGEST_CROWD,
-            limit_concurrency=_LARGEST_CROWD,
-        )
+    server = http_server.server(
+        app,
+        settings.host,
+        settings.port,
+        keep_alive=KEEP_ALIVE_SECONDS.get(service, _INTERNAL_KEEP_ALIVE_SECONDS),
+        graceful_seconds=grace,
     )
     server.run()
     return 0 if server.started else 3
@@ -56,6 +43,7 @@ async def migrate(services: Sequence[str], environ: Mapping[str, str]) -> None:
         raise SettingsError(missing)
     from shared import bus, migrations
 
+    telemetry.configure_logging("migrate", "warning")
     for service, variable in variables.items():
         await migrations.migrate(service, environ[variable])
         await bus.provision(environ["PMO_NATS_ADMIN_URL"], service, topology.readers(service))

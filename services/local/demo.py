@@ -15,6 +15,8 @@ from services.local.errors import LocalRuntimeError
 EXAMPLE_PLAN: Final = Path(__file__).parents[2] / "examples" / "harbour-terminal.mspdi.xml"
 IMPORT_PATH: Final = "/v1/imports?format=mspdi"
 _SECONDS: Final = 60.0
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ async def import_plan(base_url: str, token: str, plan: Path) -> str:
     if accepted.status != 202 or location is None:
         raise _failure(accepted)
     deadline = time.monotonic() + _SECONDS
+    pause = _FIRST_PAUSE
     while time.monotonic() < deadline:
         answer = await asyncio.to_thread(_call, base_url, token, "GET", location)
         if answer.status != 200:
@@ -40,7 +43,8 @@ async def import_plan(base_url: str, token: str, plan: Path) -> str:
             return str(operation["result"]["project_id"])
         if operation["status"] in {"failed", "cancelled"}:
             raise _failure(answer)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
     raise LocalRuntimeError(f"The example plan is still being imported after {_SECONDS:g} s: {location}")
 
 
