@@ -2,40 +2,24 @@
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Annotated, Final, TypedDict
 
-import asyncpg
 import structlog
 from fastapi import Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
 from shared import idempotency, messaging
 from shared.auth import InternalTokenVerifier, Principal
+from shared.body import check_query, read_body, spool_body
 from shared.concurrency import etag, expected_version, not_modified
-from shared.correlation import Correlation, identify
 from shared.db import Context, Database, Transaction
 from shared.entity import Written
 from shared.errors import (
-    Busy,
-    Conflict,
-    DeadlineExceeded,
-    FieldError,
     Forbidden,
-    MethodNotAllowed,
-    NotFound,
-    PayloadTooLarge,
-    Problem,
-    Unavailable,
-    UnsupportedEncoding,
-    UnsupportedMediaType,
-    ValidationFailed,
-    render,
 )
+from shared.failures import correlation
 from shared.permissions import Permission, Reach
 from shared.strict_json import loads
 from shared.types import Schema
@@ -193,43 +177,6 @@ class StrictRequest(Request):
         return self.state.json
 
 
-def from_database(error: asyncpg.PostgresError | OSError | asyncpg.InterfaceError) -> Problem | None:
-    """Return the problem that a database error means for the caller; None for our own bugs."""
-    match error:
-        case asyncpg.UniqueViolationError():
-            return Conflict("Something with the same unique value exists already.")
-        case asyncpg.ForeignKeyViolationError():
-            return Conflict("It refers to, or is referred to by, something else.")
-        case asyncpg.LockNotAvailableError() | asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
-            return Busy()
-        case asyncpg.QueryCanceledError():
-            return DeadlineExceeded()
-        case (
-            asyncpg.PostgresConnectionError()
-            | asyncpg.CannotConnectNowError()
-            | asyncpg.AdminShutdownError()
-            | asyncpg.CrashShutdownError()
-            | asyncpg.TooManyConnectionsError()
-            | asyncpg.DiskFullError()
-            | asyncpg.InterfaceError()
-            | OSError()
-        ):
-            return Unavailable()
-    return None
-
-
-def from_validation(error: RequestValidationError) -> ValidationFailed:
-    """Return all mistakes of a request as field errors; the input itself is not repeated."""
-    errors = []
-    for item in error.errors():
-        place, *rest = item["loc"]
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in rest)
-        pointer = pointer or "/" if place == "body" else f"{place}{pointer}"
-        message = str(item["msg"]).removeprefix("Value error, ")
-        errors.append(FieldError(pointer, str(item["type"]), message[:300]))
-    return ValidationFailed(errors=errors[:100])
-
-
 class Operation(APIRoute):
     """A route that denies by default and wraps each request in one transaction, committed before the answer."""
 
@@ -334,114 +281,6 @@ class _Parameter:
     sequence: bool
 
 
-def check_query(request: Request, known: set[str], repeatable: set[str]) -> None:
-    """Refuse unknown query parameters, and repeated ones that are not lists."""
-    seen: set[str] = set()
-    errors = []
-    for name, _ in request.query_params.multi_items():
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none"
-            errors.append(FieldError("query", "unknown_parameter", f"unknown parameter; allowed: {allowed}"))
-        elif name in seen and name not in repeatable:
-            errors.append(FieldError(f"query/{name}", "repeated_parameter", "may be given once"))
-        seen.add(name)
-    if errors:
-        raise ValidationFailed(errors=errors[:20])
-
-
 def clean_reason(text: str | None) -> str | None:
     """Return the caller's reason for a change, as history keeps it."""
     return None if text is None else "".join(c for c in text if c.isprintable())[:500] or None
-
-
-def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedEncoding
-    given, _, parameters = request.headers.get("content-type", "").partition(";")
-    if given.strip().lower() not in media_types:
-        raise UnsupportedMediaType(f"Send one of: {', '.join(media_types)}.")
-    charset = parameters.strip().lower()
-    if charset.startswith("charset=") and charset[8:].strip('"') not in {"utf-8", "utf8"} and "json" in given:
-        raise UnsupportedMediaType("JSON is UTF-8.")
-
-
-async def read_body(request: Request, limit: int, media_types: Sequence[str], *, needed: bool) -> bytes:
-    """Return the whole body; raises before reading when it is too large or of the wrong type."""
-    length = request.headers.get("content-length")
-    if length is not None and int(length) > limit:
-        raise PayloadTooLarge
-    parts, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise PayloadTooLarge
-        parts.append(chunk)
-    body = b"".join(parts)
-    if needed and (body or request.headers.get("content-type")):
-        _check_media_type(request, media_types)
-    if needed and not body:
-        if not request.headers.get("content-type"):
-            raise UnsupportedMediaType("A body is needed.")
-        raise ValidationFailed(errors=[FieldError("/", "missing", "a body is needed")])
-    return body
-
-
-async def spool_body(request: Request, limit: int, media_types: Sequence[str]) -> tuple[IO[bytes], bytes]:
-    """Write the body to a temporary file while it arrives and return the file and its SHA-256."""
-    _check_media_type(request, media_types)
-    length = request.headers.get("content-length")
-    if length is not None and int(length) > limit:
-        raise PayloadTooLarge
-    digest = hashlib.sha256()
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY)  # noqa: SIM115 - closed by the route
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise PayloadTooLarge
-            digest.update(chunk)
-            if size > SPOOL_MEMORY:
-                await asyncio.to_thread(spool.write, chunk)
-            else:
-                spool.write(chunk)
-    except BaseException:
-        spool.close()
-        raise
-    spool.seek(0)
-    return spool, digest.digest()
-
-
-def correlation(request: Request) -> Correlation:
-    """Return the request's ids, as the guard made them."""
-    known: Correlation | None = request.scope.get("state", {}).get("correlation")
-    return known or identify(dict(request.scope["headers"]))
-
-
-def to_response(request: Request, problem: Problem) -> Response:
-    """Render a problem for a request."""
-    ids = correlation(request)
-    status, headers, body = render(problem, instance=request.url.path, request_id=ids.request_id, trace_id=ids.trace_id)
-    response = Response(body, status)
-    response.raw_headers[:] = headers
-    return response
-
-
-async def on_error(request: Request, error: Exception) -> Response:
-    """Turn any exception into a problem; what is not foreseen is logged and answered as 500 without its text."""
-    match error:
-        case Problem():
-            return to_response(request, error)
-        case RequestValidationError():
-            return to_response(request, from_validation(error))
-        case HTTPException(status_code=404):
-            return to_response(request, NotFound())
-        case HTTPException(status_code=405, headers=headers):
-            return to_response(request, MethodNotAllowed(headers=headers))
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
-            known = from_database(error)
-            if known is not None:
-                log.warning("database_refused", error=repr(error), path=request.url.path)
-                return to_response(request, known)
-    log.error("unexpected_error", error=repr(error), path=request.url.path, exc_info=error)
-    return to_response(request, Problem())

@@ -23,11 +23,12 @@ from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Database, check_role
+from shared.failures import on_error
 from shared.guard import Guard, Rules
 from shared.lifecycle import Loop, running
 from shared.messaging import Subscription
 from shared.relay import Relay
-from shared.route import ProblemRead, on_error
+from shared.route import ProblemRead
 from shared.settings import ServiceSettings
 from shared.telemetry import REGISTRY, REQUEST_SECONDS
 from shared.worker import Handler, Worker

@@ -18,7 +18,7 @@ from services.gateway.service.api_clients import find_api_key
 from services.gateway.settings import GatewaySettings
 from shared.db import Database
 from shared.errors import NotFound
-from shared.route import to_response
+from shared.failures import to_response
 from shared.service import compose
 from shared.telemetry import REGISTRY
 

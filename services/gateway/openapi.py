@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 import shared
 from shared.errors import NotFound
-from shared.route import to_response
+from shared.failures import to_response
 
 CONTRACTS: Final = Path(shared.__file__).parent / "contracts"
 JSON: Final = "application/json"

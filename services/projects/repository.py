@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.projects.models import IMPORT, PROJECT, TASK
+from services.projects.entities import IMPORT, PROJECT, TASK
 from shared import entity
 from shared.db import Transaction
 from shared.entity import Entity

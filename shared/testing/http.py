@@ -1,5 +1,6 @@
 """A service in the test's own process, called over ASGI with internal tokens of any caller."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,12 +61,14 @@ class Api:
 @asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     """Start an ASGI app and stop it at the end, as a server does."""
-    import asyncio
-
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     outbox: asyncio.Queue[Message] = asyncio.Queue()
-    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    task = asyncio.create_task(app(scope, inbox.get, outbox.put))  # type: ignore[arg-type]
+    scope: dict[str, object] = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+
+    async def serve() -> None:
+        await app(scope, inbox.get, outbox.put)
+
+    task = asyncio.create_task(serve())
 
     async def step(name: str) -> None:
         await inbox.put({"type": f"lifespan.{name}"})

@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from shared.auth import Principal
 from shared.errors import Forbidden, Unauthenticated
 from shared.permissions import Permission, Reach
-from shared.route import Operation, check_query
+from shared.body import check_query
+from shared.route import Operation
 
 
 def caller_of(request: Request) -> Principal:

@@ -8,7 +8,7 @@ from services.projects import repository
 from services.projects.api.schemas import ProjectCreate, ProjectPage, ProjectUpdate
 from services.projects.domain.images import ProjectRead
 from services.projects.domain.project import ProjectStatus
-from services.projects.models import PROJECT
+from services.projects.entities import PROJECT
 from services.projects.service import projects as service
 from shared import entity, pagination
 from shared.pagination import Paging

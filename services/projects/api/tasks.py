@@ -10,7 +10,7 @@ from services.projects import repository
 from services.projects.api.projects import AsOf, ProjectRef
 from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
 from services.projects.domain.images import TaskRead
-from services.projects.models import TASK
+from services.projects.entities import TASK
 from services.projects.service import tasks as service
 from shared import entity, pagination
 from shared.errors import NotFound

@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 
 from services.projects.domain.mspdi import MspdiCheck, PlanFileError, read_mspdi
 from services.projects.domain.plan import Plan
+from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
-from services.projects.models import IMPORT
 from services.projects.service import merging
 from services.projects.service.schedules import publish_schedule
 from shared import entity, messaging, operations, worker

@@ -16,8 +16,9 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.events import PlanImported
-from services.projects.domain.plan import Plan, Task
-from services.projects.models import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.domain.plan import Plan
+from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
 from services.projects.service.projects import create_project
 from services.projects.service.schedules import chunked, plan_settings
 from shared import entity, messaging
@@ -31,7 +32,6 @@ from shared.working_calendar import to_json
 from shared.working_time import instant_of
 
 Record = asyncpg.Record
-Row = dict[str, object]
 
 DEFAULT_CURRENCY: Final = "USD"
 
@@ -276,7 +276,7 @@ class _Merge:
         }
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for task in self.plan.tasks:
-            values = self._task(task, calendars, identifiers)
+            values = task_columns(task, calendars, identifiers, self.money)
             row = present.get(task.source_id)
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]
@@ -289,54 +289,6 @@ class _Merge:
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
         return await self.rows(TASK, present, wanted, identify=identifiers)
-
-    def _task(self, task: Task, calendars: Mapping[Hashable, UUID], identifiers: Mapping[Hashable, UUID]) -> Row:
-        baseline = task.baseline
-        return {
-            "parent_id": identifiers.get(task.parent_source_id or ""),
-            "position": task.position,
-            "source_id": task.source_id,
-            "name": task.name,
-            "work_breakdown_structure": task.wbs,
-            "outline_level": task.outline_level,
-            "is_summary": task.is_summary,
-            "is_milestone": task.is_milestone,
-            "is_active": task.is_active,
-            "is_manual": task.is_manual,
-            "priority": task.priority,
-            "duration_minutes": task.duration_minutes,
-            "is_elapsed_duration": task.is_elapsed_duration,
-            "is_fixed_duration": task.is_fixed_duration,
-            "calendar_id": calendars.get(task.calendar_source_id),
-            "ignores_resource_calendar": task.ignores_resource_calendar,
-            "constraint_type": str(task.constraint_type),
-            "constraint_date": task.constraint_date,
-            "deadline": task.deadline,
-            "planned_start": task.start,
-            "planned_finish": task.finish,
-            "percent_complete": task.percent_complete,
-            "percent_work_complete": task.percent_work_complete,
-            "physical_percent_complete": task.physical_percent_complete,
-            "uses_physical_percent": task.uses_physical_percent,
-            "actual_start": task.actual_start,
-            "actual_finish": task.actual_finish,
-            "actual_duration_minutes": task.actual_duration_minutes,
-            "remaining_duration_minutes": task.remaining_duration_minutes,
-            "stop": task.stop,
-            "resume": task.resume,
-            "leveling_delay_minutes": task.leveling_delay_minutes,
-            "work_minutes": task.work_minutes,
-            "actual_work_minutes": task.actual_work_minutes,
-            "remaining_work_minutes": task.remaining_work_minutes,
-            "fixed_cost": self.money(task.fixed_cost),
-            "cost": self.money(task.cost),
-            "actual_cost": self.money(task.actual_cost),
-            "baseline_start": None if baseline is None else baseline.start,
-            "baseline_finish": None if baseline is None else baseline.finish,
-            "baseline_duration_minutes": None if baseline is None else baseline.duration_minutes,
-            "baseline_work_minutes": None if baseline is None else baseline.work_minutes,
-            "baseline_cost": None if baseline is None else self.money(baseline.cost or Decimal(0)),
-        }
 
     async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
         """Merge the links; one is told by its two tasks and its type."""
@@ -399,18 +351,3 @@ class _Merge:
             for assignment in self.plan.assignments
         }
         await self.rows(ASSIGNMENT, await self.present(ASSIGNMENT, lambda row: row["source_id"]), wanted)
-
-
-PROGRESS_COLUMNS: Final = (
-    "percent_complete",
-    "actual_start",
-    "actual_finish",
-    "actual_duration_minutes",
-    "remaining_duration_minutes",
-    "stop",
-    "resume",
-    "remaining_work_minutes",
-    "actual_cost",
-    "progress_at",
-)
-"""What a fact of progress sets on a task."""

@@ -9,8 +9,8 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
+from services.projects.entities import PROJECT
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken, StatusMoveNotAllowed
-from services.projects.models import PROJECT
 from shared import entity, worker
 from shared.concurrency import must_be
 from shared.db import Transaction

@@ -31,7 +31,7 @@ from services.projects.domain.schedule import (
     UnusableProjectCalendar,
     critical_path,
 )
-from services.projects.models import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, TASK
+from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, TASK
 from services.projects.service.projects import SCHEDULE
 from shared import messaging
 from shared.db import Context, Database, Transaction

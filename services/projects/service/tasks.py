@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from services.projects import repository
+from services.projects.entities import PROGRESS, TASK
 from services.projects.errors import CurrencyMismatch, ReferenceInvalid, TaskHasChildren, TaskIsSummary
-from services.projects.models import PROGRESS, TASK
 from services.projects.service.projects import SCHEDULE, wall_time
 from shared import entity, worker
 from shared.concurrency import must_be

@@ -74,7 +74,11 @@ def _bound(network: Network, node: int, at: int, early: Early, late: Late) -> in
         if network.closed[bond.other]:
             continue
         to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
-        bound = bond.advanced(late.asked[bond.other] if to_start else late.asked_finish[bond.other])
+        # A finish before a break is as good as the work's next start: predecessors on other calendars may use it.
+        asked = (
+            late.asked[bond.other] if to_start else network.efforts[bond.other].settle(late.asked_finish[bond.other])
+        )
+        bound = bond.advanced(asked)
         if bond.type in {LinkType.START_TO_START, LinkType.START_TO_FINISH}:
             if network.states[node] in _START_FIXED or not _drives(network, node, bond, early):
                 continue

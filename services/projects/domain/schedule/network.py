@@ -35,8 +35,8 @@ class Bond:
         return self.calendar.add(minute, self.lag)
 
     def advanced(self, minute: int) -> int:
-        """The instant before the lag."""
-        return self.calendar.add(minute, -self.lag)
+        """The last instant that the lag takes to the minute or before it."""
+        return self.calendar.start_at(self.calendar.index(minute) - self.lag) if self.lag else minute
 
 
 @dataclass(slots=True)

@@ -1,0 +1,79 @@
+"""The columns of a task as a file's plan says."""
+
+from collections.abc import Callable, Hashable, Mapping
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from services.projects.domain.plan import Task
+
+Row = dict[str, object]
+
+PROGRESS_COLUMNS: Final = (
+    "percent_complete",
+    "actual_start",
+    "actual_finish",
+    "actual_duration_minutes",
+    "remaining_duration_minutes",
+    "stop",
+    "resume",
+    "remaining_work_minutes",
+    "actual_cost",
+    "progress_at",
+)
+"""What a fact of progress sets on a task."""
+
+
+def task_columns(
+    task: Task,
+    calendars: Mapping[Hashable, UUID],
+    identifiers: Mapping[Hashable, UUID],
+    money: Callable[[Decimal | None], Decimal | None],
+) -> Row:
+    """Return a task's columns as the file says; `money` rounds to the currency."""
+    baseline = task.baseline
+    return {
+        "parent_id": identifiers.get(task.parent_source_id or ""),
+        "position": task.position,
+        "source_id": task.source_id,
+        "name": task.name,
+        "work_breakdown_structure": task.wbs,
+        "outline_level": task.outline_level,
+        "is_summary": task.is_summary,
+        "is_milestone": task.is_milestone,
+        "is_active": task.is_active,
+        "is_manual": task.is_manual,
+        "priority": task.priority,
+        "duration_minutes": task.duration_minutes,
+        "is_elapsed_duration": task.is_elapsed_duration,
+        "is_fixed_duration": task.is_fixed_duration,
+        "calendar_id": calendars.get(task.calendar_source_id),
+        "ignores_resource_calendar": task.ignores_resource_calendar,
+        "constraint_type": str(task.constraint_type),
+        "constraint_date": task.constraint_date,
+        "deadline": task.deadline,
+        "planned_start": task.start,
+        "planned_finish": task.finish,
+        "percent_complete": task.percent_complete,
+        "percent_work_complete": task.percent_work_complete,
+        "physical_percent_complete": task.physical_percent_complete,
+        "uses_physical_percent": task.uses_physical_percent,
+        "actual_start": task.actual_start,
+        "actual_finish": task.actual_finish,
+        "actual_duration_minutes": task.actual_duration_minutes,
+        "remaining_duration_minutes": task.remaining_duration_minutes,
+        "stop": task.stop,
+        "resume": task.resume,
+        "leveling_delay_minutes": task.leveling_delay_minutes,
+        "work_minutes": task.work_minutes,
+        "actual_work_minutes": task.actual_work_minutes,
+        "remaining_work_minutes": task.remaining_work_minutes,
+        "fixed_cost": money(task.fixed_cost),
+        "cost": money(task.cost),
+        "actual_cost": money(task.actual_cost),
+        "baseline_start": None if baseline is None else baseline.start,
+        "baseline_finish": None if baseline is None else baseline.finish,
+        "baseline_duration_minutes": None if baseline is None else baseline.duration_minutes,
+        "baseline_work_minutes": None if baseline is None else baseline.work_minutes,
+        "baseline_cost": None if baseline is None else money(baseline.cost or Decimal(0)),
+    }

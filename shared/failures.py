@@ -1,0 +1,95 @@
+"""Turning whatever fails into a problem: ours, validation, routing, the database, and what nobody foresaw."""
+
+import asyncpg
+import structlog
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from shared.correlation import Correlation, identify
+from shared.errors import (
+    Busy,
+    Conflict,
+    DeadlineExceeded,
+    FieldError,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Unavailable,
+    ValidationFailed,
+    render,
+)
+
+log = structlog.get_logger(__name__)
+
+
+def from_database(error: asyncpg.PostgresError | OSError | asyncpg.InterfaceError) -> Problem | None:
+    """Return the problem that a database error means for the caller; None for our own bugs."""
+    match error:
+        case asyncpg.UniqueViolationError():
+            return Conflict("Something with the same unique value exists already.")
+        case asyncpg.ForeignKeyViolationError():
+            return Conflict("It refers to, or is referred to by, something else.")
+        case asyncpg.LockNotAvailableError() | asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+            return Busy()
+        case asyncpg.QueryCanceledError():
+            return DeadlineExceeded()
+        case (
+            asyncpg.PostgresConnectionError()
+            | asyncpg.CannotConnectNowError()
+            | asyncpg.AdminShutdownError()
+            | asyncpg.CrashShutdownError()
+            | asyncpg.TooManyConnectionsError()
+            | asyncpg.DiskFullError()
+            | asyncpg.InterfaceError()
+            | OSError()
+        ):
+            return Unavailable()
+    return None
+
+
+def from_validation(error: RequestValidationError) -> ValidationFailed:
+    """Return all mistakes of a request as field errors; the input itself is not repeated."""
+    errors = []
+    for item in error.errors():
+        place, *rest = item["loc"]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in rest)
+        pointer = pointer or "/" if place == "body" else f"{place}{pointer}"
+        message = str(item["msg"]).removeprefix("Value error, ")
+        errors.append(FieldError(pointer, str(item["type"]), message[:300]))
+    return ValidationFailed(errors=errors[:100])
+
+
+def correlation(request: Request) -> Correlation:
+    """Return the request's ids, as the guard made them."""
+    known: Correlation | None = request.scope.get("state", {}).get("correlation")
+    return known or identify(dict(request.scope["headers"]))
+
+
+def to_response(request: Request, problem: Problem) -> Response:
+    """Render a problem for a request."""
+    ids = correlation(request)
+    status, headers, body = render(problem, instance=request.url.path, request_id=ids.request_id, trace_id=ids.trace_id)
+    response = Response(body, status)
+    response.raw_headers[:] = headers
+    return response
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Turn any exception into a problem; what is not foreseen is logged and answered as 500 without its text."""
+    match error:
+        case Problem():
+            return to_response(request, error)
+        case RequestValidationError():
+            return to_response(request, from_validation(error))
+        case HTTPException(status_code=404):
+            return to_response(request, NotFound())
+        case HTTPException(status_code=405, headers=headers):
+            return to_response(request, MethodNotAllowed(headers=headers))
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
+            known = from_database(error)
+            if known is not None:
+                log.warning("database_refused", error=repr(error), path=request.url.path)
+                return to_response(request, known)
+    log.error("unexpected_error", error=repr(error), path=request.url.path, exc_info=error)
+    return to_response(request, Problem())
