@@ -23,6 +23,7 @@ from services.gateway.proxy.authentication import Authenticator
 from services.gateway.proxy.client import ClientRules, Upstream
 from services.gateway.proxy.cors import Cors
 from services.gateway.proxy.keys import FileKeys
+from services.gateway.proxy.resilience import Breaker, BreakerRules
 from services.gateway.proxy.routes import Route, RouteTable
 from services.gateway.proxy.tokens import TokenVerifier
 from shared.auth import InternalTokenMinter, InternalTokenVerifier
@@ -225,6 +226,7 @@ class Parts:
     routes: tuple[Route, ...]
     upstreams: Mapping[str, str]
     inner: ASGIApp | None = None
+    breaker: BreakerRules = field(default_factory=BreakerRules)
     client: ClientRules = field(default_factory=ClientRules)
     rules: Rules = field(default_factory=lambda: Rules(hosts=frozenset({HOST})))
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -266,9 +268,12 @@ class Gateway:
             self.looked_up.append(key_id)
             return parts.api_keys.get(key_id)
 
+        upstreams = {
+            name: Upstream(name, url, parts.client, Breaker(parts.breaker)) for name, url in parts.upstreams.items()
+        }
         edge = Edge(
             routes=RouteTable(parts.routes, parts.upstreams),
-            upstreams={name: Upstream(name, url, parts.client) for name, url in parts.upstreams.items()},
+            upstreams=upstreams,
             authenticator=Authenticator(TokenVerifier(ISSUER, AUDIENCE, FileKeys(self.issuer.jwks)), lookup),
             minter=InternalTokenMinter(self.internal_key),
             inner=parts.inner or nothing,
