@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.resources.api import projects, resources
+from services.resources.api import project_load, resources
 from services.resources.consumers import SUBSCRIPTIONS
 from services.resources.service.load import work_load
 from services.resources.service.plans import LOAD
@@ -13,7 +13,7 @@ from shared.service import create_service
 
 NAME: Final = "resources"
 TITLE: Final = "Resources"
-ROUTERS: Final = (resources.router, projects.router)
+ROUTERS: Final = (resources.router, project_load.router)
 
 
 def create_app(settings: Settings) -> ASGIApp:

@@ -57,7 +57,7 @@ class CalendarRow(Part, table=True):
     __tablename__ = "calendar"
     __table_args__ = (Index("ix_calendar_source", "organization_id", "project_id", "source_id"),)
     source_id: str = Field(default="", sa_column_kwargs={"server_default": ""})
-    definition: str = Field(default="{}", sa_column=Column(JSON, nullable=False, server_default="{}"))
+    definition: str | None = Field(default=None, sa_type=JSON)
 
 
 class ResourceRow(Part, table=True):

@@ -115,8 +115,8 @@ part as (
   group by 1, 2, 3, 4
 ),
 booked as (
-  select part.date, sum(minutes) as minutes,
-         json_agg(row_to_json(x) order by minutes desc, part.task_id) as tasks
+  select part.date, sum(part.minutes) as minutes,
+         json_agg(row_to_json(x) order by x.minutes desc, x.task_id) as tasks
   from part, lateral (select part.task_id, part.name, part.project_id, part.minutes) x
   group by part.date
 ),

@@ -155,7 +155,7 @@ def _computed(
 
 def _rows(resource_id: UUID, load: Load) -> Computed:
     first, last = span_of(load) or (None, None)
-    content = orjson.dumps([load.first_day, load.capacity, load.unbooked_minutes, [astuple(b) for b in load.bookings]])
+    content = _json([load.first_day, load.capacity, load.unbooked_minutes, [astuple(b) for b in load.bookings]])
     figures = Figures(
         resource_id,
         first,
@@ -192,6 +192,10 @@ def _rows(resource_id: UUID, load: Load) -> Computed:
     return Computed(figures, bookings, over_allocations)
 
 
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, default=str)  # the driver's UUIDs are a class of their own
+
+
 async def _record(tx: Transaction, project_id: UUID, changed: Sequence[Figures], removed: Sequence[UUID]) -> None:
     totals = await repository.project_figures(tx, project_id)
     data = {
@@ -211,9 +215,7 @@ async def _record(tx: Transaction, project_id: UUID, changed: Sequence[Figures],
         "over_allocated_minutes": totals["over_allocated_minutes"],
         "over_allocated_resources": totals["over_allocated_resources"],
     }
-    await messaging.record(
-        tx, aggregate_id=project_id, type=LoadChanged.type, entity_id=project_id, data=orjson.dumps(data)
-    )
+    await messaging.record(tx, aggregate_id=project_id, type=LoadChanged.type, entity_id=project_id, data=_json(data))
 
 
 async def load_of_resource(
