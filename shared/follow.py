@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -64,11 +64,12 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
 
 async def follow(
     bus: Bus, stream: str, filter_subject: str, start_sequence: int | None = None
-) -> AsyncIterator[Followed]:
+) -> AsyncGenerator[Followed, None]:
     """Yield messages from a sequence on (None: only new ones), for ever; raises HistoryGone.
 
     Messages are pulled as they are read, so a slow reader holds no more than a window of them. Whatever happens to the
     connection or to the consumer behind it, the next message is the one after the last.
+    Close the generator when its reader leaves.
     """
     backoff = Backoff(0.1, 2.0)
     if start_sequence is None:

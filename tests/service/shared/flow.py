@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -14,6 +15,7 @@ from services.local.postgres import ServiceDatabase
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Context, Database, Transaction
+from shared.events import envelope, subject_of
 from shared.lifecycle import Loop, running
 from shared.messaging import Reader, ReadEvent, Subscription, record
 from shared.relay import Relay
@@ -141,6 +143,25 @@ class Flow:
             async with self.produced.transaction(context or self.context) as tx:
                 version = await note(tx, aggregate, text, kind)
         return version
+
+    async def deliver(self, aggregate: UUID, version: int, text: str = "", *, data: object = None) -> None:
+        """Put an event into the stream past the relay, under a message id of its own."""
+        body = envelope(
+            id=uuid7(),
+            type=NOTED,
+            organization_id=self.organization,
+            aggregate_id=aggregate,
+            version=version,
+            entity_id=aggregate,
+            time=datetime.now(UTC),
+            actor="user:test",
+            correlation_id="",
+            causation_id="",
+            traceparent="",
+            data=orjson.dumps({"text": text or f"note {version}"} if data is None else data).decode(),
+        )
+        headers = {"Nats-Msg-Id": str(uuid7()), "Pmo-Type": NOTED, "Pmo-Version": str(version)}
+        await self.producer_bus.publish(STREAM, subject_of(NOTED, self.organization, aggregate), body, headers)
 
     async def heard(self, aggregate: UUID | None = None, organization: UUID | None = None) -> list[tuple[int, str]]:
         """What the consumer heard, in the order it did."""

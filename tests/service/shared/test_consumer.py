@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-import orjson
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -29,26 +28,6 @@ from tests.service.shared.flow import (
     Flow,
     NoteRead,
 )
-
-
-async def deliver(flow: Flow, aggregate: UUID, version: int, text: str = "", *, data: object = None) -> None:
-    """Put an event into the stream past the relay, under a message id of its own."""
-    body = envelope(
-        id=uuid7(),
-        type=NOTED,
-        organization_id=flow.organization,
-        aggregate_id=aggregate,
-        version=version,
-        entity_id=aggregate,
-        time=datetime.now(UTC),
-        actor="user:test",
-        correlation_id="",
-        causation_id="",
-        traceparent="",
-        data=orjson.dumps({"text": text or f"note {version}"} if data is None else data).decode(),
-    )
-    headers = {"Nats-Msg-Id": str(uuid7()), "Pmo-Type": NOTED, "Pmo-Version": str(version)}
-    await flow.producer_bus.publish(STREAM, subject_of(NOTED, flow.organization, aggregate), body, headers)
 
 
 @pytest.mark.parametrize("passing", [1, 2])
@@ -76,7 +55,7 @@ async def test_a_death_while_events_wait_loses_none(flow: Flow, point: str) -> N
     with armed(point, nth(1, fail)):
         async with running(consumer, flow.worker(consumer)):
             for version in (3, 2, 5):
-                await deliver(flow, project, version)
+                await flow.deliver(project, version)
             await eventually(flow.has_heard(3))
     assert [version for version, _ in await flow.heard(project)] == [2, 3, 5]
 
@@ -86,7 +65,7 @@ async def test_what_is_delivered_again_has_no_second_effect(flow: Flow) -> None:
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):
         for version in (1, 1, 2, 1, 2, 3, 3):
-            await deliver(flow, project, version)
+            await flow.deliver(project, version)
         await eventually(flow.has_heard(3))
         await eventually(flow.nothing_unanswered)
     assert [version for version, _ in await flow.heard(project)] == [1, 2, 3]
@@ -97,7 +76,7 @@ async def test_what_comes_out_of_order_takes_effect_in_order(flow: Flow) -> None
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):
         for version in (4, 3, 2, 6, 1, 5):
-            await deliver(flow, project, version)
+            await flow.deliver(project, version)
         await eventually(flow.has_heard(6))
     assert [version for version, _ in await flow.heard(project)] == [1, 2, 3, 4, 5, 6]
     assert await flow.count("inbox_parked") == 0
@@ -108,16 +87,16 @@ async def test_a_missing_version_is_passed_over_after_a_while_and_applied_should
     flow.gap_seconds = 0.3
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):
-        await deliver(flow, project, 1)
-        await deliver(flow, project, 5)
+        await flow.deliver(project, 1)
+        await flow.deliver(project, 5)
         await eventually(flow.has_heard(1))
         await eventually(flow.has_heard(2))
         assert await flow.position(project) == 5
         for version in (3, 3, 2, 5, 1):
-            await deliver(flow, project, version)
+            await flow.deliver(project, version)
         await eventually(flow.has_heard(4))
         await eventually(flow.nothing_unanswered)
-        await deliver(flow, project, 4)
+        await flow.deliver(project, 4)
         await eventually(flow.has_heard(5))
     assert sorted(version for version, _ in await flow.heard(project)) == [1, 2, 3, 4, 5]
     assert await flow.count("inbox_gap") == 0
@@ -166,8 +145,8 @@ async def test_hundreds_of_events_behind_a_failing_one_block_nobody_else(flow: F
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):
         for version in range(1, 601):
-            await deliver(flow, project, version)
-        await deliver(flow, other, 1, "unhindered")
+            await flow.deliver(project, version)
+        await flow.deliver(other, 1, "unhindered")
         await eventually(flow.has_heard(1))
         assert await flow.heard(other) == [(1, "unhindered")]
         await eventually(flow.has_heard(600))
@@ -199,9 +178,9 @@ async def test_data_that_the_reader_does_not_understand_are_a_dead_letter_in_the
     project = uuid7()
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):
-        await deliver(flow, project, 1)
-        await deliver(flow, project, 2, data={"text": ["not", "a", "text"]})
-        await deliver(flow, project, 3)
+        await flow.deliver(project, 1)
+        await flow.deliver(project, 2, data={"text": ["not", "a", "text"]})
+        await flow.deliver(project, 3)
         await eventually(flow.has_heard(2))
     async with flow.consumed.transaction(flow.context) as tx:
         (letter,) = await dead_letters(tx)
@@ -301,7 +280,7 @@ async def test_deliveries_lost_on_the_way_come_again(flow: Flow) -> None:
     await streams.add_consumer(STREAM, config)
     # Somebody takes the first two and dies without a word.
     for version in (1, 2, 3):
-        await deliver(flow, project, version)
+        await flow.deliver(project, version)
     thief = await streams.pull_subscribe_bind(DURABLE, STREAM)
     assert len(await thief.fetch(2, timeout=2)) == 2
     consumer = flow.consumer()
@@ -325,7 +304,7 @@ async def test_sparse_events_are_heard_without_a_stall(flow: Flow) -> None:
     async with running(consumer, flow.worker(consumer)):
         for version in range(1, 31):
             sent[f"note {version}"] = time.perf_counter()
-            await deliver(flow, project, version)
+            await flow.deliver(project, version)
             await asyncio.sleep(0.3)
         await eventually(flow.has_heard(30))
     assert sorted(delays)[-1] < 0.05, sorted(delays)[-3:]
@@ -340,7 +319,7 @@ async def test_a_consumer_stops_within_two_seconds_and_gives_back_what_it_holds(
 
     quick, flow.ear = flow.ear, Slow()
     for version in range(1, 20):
-        await deliver(flow, project, version)
+        await flow.deliver(project, version)
     async with running(flow.consumer(batch=5)):
         await asyncio.sleep(0.3)
         stopping = time.perf_counter()
