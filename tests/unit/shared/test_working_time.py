@@ -212,6 +212,12 @@ def test_of_overlapping_exceptions_the_first_listed_wins_and_own_ones_win_over_t
     assert compiled(guards, factory).minutes_by_day(date(2026, 8, 3), date(2026, 8, 10)) == [0, 1440, *[0] * 5, 120]
 
 
+def test_calendars_that_work_at_the_same_times_are_one() -> None:
+    ann = WorkingCalendar("2", "Ann", (None,) * 7, base_source_id="1")
+    done = compile_calendars([STANDARD, ann, ALWAYS])
+    assert done["1"] is done["2"] is not done["24"]
+
+
 def test_calendars_on_each_others_base_are_refused_with_the_loop() -> None:
     def on(source_id: str, base: str | None) -> WorkingCalendar:
         return WorkingCalendar(source_id, source_id, (None,) * 7, base_source_id=base)

@@ -1,6 +1,7 @@
 """The backward pass: how late each task may lie without making the project later."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.projects.domain.plan import ConstraintType, LinkType, Task
 from services.projects.domain.schedule.forward import Early
@@ -99,9 +100,13 @@ def _drives(network: Network, node: int, bond: Bond, early: Early) -> bool:
 def _place(network: Network, node: int, at: int, early: Early, late: Late) -> None:
     """Late dates of a task that is open, begun or fixed, under its constraint and deadline."""
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
-    at = _constrained(network, node, task, at)
-    if task.deadline is not None:
-        at = min(at, minute_of(task.deadline))
+    pinned = _pinned_finish(network, node, task)
+    if pinned is None:
+        at = _limited(network, node, task, at)
+        if task.deadline is not None:
+            at = min(at, minute_of(task.deadline))
+    else:
+        at = pinned  # whatever its successors and its deadline ask
     rest = duration
     if network.states[node] is State.STARTED and task.remaining_duration_minutes is not None:
         rest = min(task.remaining_duration_minutes, duration)
@@ -111,21 +116,35 @@ def _place(network: Network, node: int, at: int, early: Early, late: Late) -> No
     late.start[node] = effort.start(at, rest, duration)
 
 
-def _constrained(network: Network, node: int, task: Task, at: int) -> int:
-    if task.constraint_date is None or network.states[node] is State.FIXED:
-        return at
-    date, effort, duration = minute_of(task.constraint_date), network.efforts[node], network.durations[node]
+def _pinned_finish(network: Network, node: int, task: Task) -> int | None:
+    """The late finish of a task that must start or finish on a date, in a plan that honours that against links."""
+    if task.constraint_date is None or network.states[node] is State.FIXED or not network.honors_constraints:
+        return None
     match task.constraint_type:
         case ConstraintType.MUST_START_ON:
-            return effort.finish(effort.settle(date) if duration else date, duration, duration)
+            return _finish_from(network, node, task.constraint_date)
         case ConstraintType.MUST_FINISH_ON:
-            return date
-        case ConstraintType.START_NO_LATER_THAN:
-            return min(at, effort.finish(effort.settle(date) if duration else date, duration, duration))
-        case ConstraintType.FINISH_NO_LATER_THAN:
-            return min(at, date)
+            return minute_of(task.constraint_date)
+        case _:
+            return None
+
+
+def _limited(network: Network, node: int, task: Task, at: int) -> int:
+    """The latest finish, not after `at`, that the task's constraint allows."""
+    if task.constraint_date is None or network.states[node] is State.FIXED:
+        return at
+    match task.constraint_type:
+        case ConstraintType.START_NO_LATER_THAN | ConstraintType.MUST_START_ON:
+            return min(at, _finish_from(network, node, task.constraint_date))
+        case ConstraintType.FINISH_NO_LATER_THAN | ConstraintType.MUST_FINISH_ON:
+            return min(at, minute_of(task.constraint_date))
         case _:
             return at
+
+
+def _finish_from(network: Network, node: int, start: datetime) -> int:
+    effort, duration, at = network.efforts[node], network.durations[node], minute_of(start)
+    return effort.finish(effort.settle(at), duration, duration) if duration else at
 
 
 def _resumption(network: Network, node: int, task: Task, early: Early, late: Late) -> int:

@@ -1,7 +1,6 @@
 """The forward pass: how early each task can lie."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from services.projects.domain.plan import ConstraintType, LinkType, Task
@@ -142,9 +141,13 @@ def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
     """Dates of a task that is done, begun or manually scheduled: what was stated, and the duration after a start."""
     effort, duration = network.efforts[node], network.durations[node]
     fixed = network.states[node] is State.FIXED
-    start = minute_of(_given(task.start if fixed else task.actual_start))
-    stated = task.finish if fixed else task.actual_finish
-    return start, effort.finish(start, duration, duration) if stated is None else max(start, minute_of(stated))
+    start, finish = (task.start, task.finish) if fixed else (task.actual_start, task.actual_finish)
+    end = None if finish is None else minute_of(finish)
+    if start is None:  # what is done began as long before as it lasts
+        end = network.floor if end is None else end
+        return effort.start(end, duration, duration), end
+    begin = minute_of(start)
+    return begin, effort.finish(begin, duration, duration) if end is None else max(begin, end)
 
 
 def _rest_done(network: Network, node: int, at: int, start: int, planned: Planned) -> int:
@@ -160,9 +163,3 @@ def _rest_done(network: Network, node: int, at: int, start: int, planned: Planne
     if network.splits_started_tasks:
         resumed = max(resumed, _bound(network, node, at, planned, rest))
     return max(start, effort.finish(resumed, rest, duration))
-
-
-def _given(moment: datetime | None) -> datetime:
-    if moment is None:
-        raise ValueError("a task that began or is fixed has a start")
-    return moment

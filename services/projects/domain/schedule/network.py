@@ -104,7 +104,7 @@ def build_network(plan: Plan) -> Network:
 
 
 def _state(task: Task) -> State:
-    if task.actual_finish is not None and task.actual_start is not None:
+    if task.actual_finish is not None:
         return State.DONE
     if task.is_manual and task.start is not None:
         return State.FIXED
