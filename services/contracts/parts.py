@@ -11,9 +11,15 @@ from services.gateway import consumers as gateway_consumers
 from services.gateway import main as gateway
 from services.gateway.domain import events as gateway_events
 from services.gateway.ingest.types import InboundTaskProgressed
+from services.kpi import consumers as kpi_consumers
+from services.kpi import main as kpi
+from services.kpi.domain import events as kpi_events
 from services.projects import consumers as projects_consumers
 from services.projects import main as projects
 from services.projects.domain import events as projects_events
+from services.resources import consumers as resources_consumers
+from services.resources import main as resources
+from services.resources.domain import events as resources_events
 from shared.events import Event
 from shared.messaging import Subscription
 
@@ -34,6 +40,8 @@ class Part:
 
 PARTS: Final = (
     Part("projects", projects.TITLE, projects.ROUTERS, projects_events.EVENTS, projects_consumers.SUBSCRIPTIONS),
+    Part("resources", resources.TITLE, resources.ROUTERS, resources_events.EVENTS, resources_consumers.SUBSCRIPTIONS),
+    Part("kpi", kpi.TITLE, kpi.ROUTERS, kpi_events.EVENTS, kpi_consumers.SUBSCRIPTIONS),
     Part(
         "gateway",
         gateway.TITLE,

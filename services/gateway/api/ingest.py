@@ -30,7 +30,7 @@ _BODY: Final = {
         "content": {
             envelope.STRUCTURED: {"schema": _EVENT},
             envelope.BATCHED: {
-                "schema": {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": envelope.MOST_EVENTS}
+                "schema": {"type": "array", "items": _EVENT, "maxItems": envelope.MOST_EVENTS}
             },
             envelope.PLAIN: {"schema": _EVENT},
         },

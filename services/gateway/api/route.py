@@ -8,9 +8,9 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from shared.auth import Principal
+from shared.body import check_query
 from shared.errors import Forbidden, Unauthenticated
 from shared.permissions import Permission, Reach
-from shared.body import check_query
 from shared.route import Operation
 
 

@@ -87,7 +87,7 @@ async def find_api_key(database: Database, key_id: str) -> ApiKey | None:
     return ApiKey(
         key_id=key_id,
         secret_hash=row["secret_hash"],
-        organization_id=row["organization_id"],
+        organization_id=UUID(int=row["organization_id"].int),
         name=row["name"],
         scopes=frozenset(row["scopes"]),
         expires_at=row["expires_at"],

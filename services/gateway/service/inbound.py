@@ -51,7 +51,7 @@ async def accept_events(tx: Transaction, events: Sequence[Inbound]) -> tuple[lis
     if len(new) < len(unique):
         known = [event for event in unique.values() if event.id not in new]
         for row in await repository.present_inbound(tx, known):
-            first[row["source"], row["event_id"]] = (row["id"], row["fingerprint"])
+            first[row["source"], row["event_id"]] = (UUID(int=row["id"].int), row["fingerprint"])
     receipts, conflicts = [], []
     for index, event in enumerate(events):
         identifier, fingerprint = first[event.source, event.event_id]
