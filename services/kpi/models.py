@@ -70,7 +70,7 @@ class TaskRow(Known, table=True):
 
 
 class ProgressRow(Base, table=True):
-    """What was stated of a task as of an instant; `stated` is the project's event that did so last."""
+    """What was stated of a task as of an instant, with the numbers of the project's events that did so last."""
 
     __tablename__ = "progress"
     __table_args__ = (Index("ix_progress_project", "organization_id", "project_id", "at"),)
@@ -78,8 +78,9 @@ class ProgressRow(Base, table=True):
     at: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)
     project_id: UUID
     percent: int = Field(description="Hundredths of a percent: 0 to 10,000.")
-    actual_cost: int | None = Field(default=None, sa_type=BigInteger)
     stated: int = Field(sa_type=BigInteger)
+    actual_cost: int | None = Field(default=None, sa_type=BigInteger)
+    cost_stated: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class EvaluationRow(Base, table=True):

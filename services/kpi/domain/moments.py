@@ -1,6 +1,6 @@
 """Instants that metrics are asked for: what they mean in a project's time zone, and the points of a series."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,12 @@ def _next(day: date, interval: Interval) -> date:
     if interval is Interval.MONTH:
         return (following.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     return following
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware instant as RFC 3339, whose offsets are in whole minutes: local mean times of old are near enough."""
+    offset = (moment.utcoffset() or timedelta()) // timedelta(minutes=1)
+    return moment.astimezone(timezone(timedelta(minutes=offset))).isoformat()
 
 
 def as_utc(moment: datetime) -> datetime:

@@ -52,14 +52,15 @@ class TaskFact:
 
 @dataclass(frozen=True, slots=True)
 class ProgressFact:
-    """What was stated of a task as of an instant; without cost nothing was said about that."""
+    """What was stated of a task as of an instant, and by which event; without cost nothing was said about that."""
 
     project_id: UUID
     task_id: UUID
     at: datetime
     percent: int
-    actual_cost: int | None
     stated: int
+    actual_cost: int | None = None
+    cost_stated: int | None = None
 
 
 Fact = TypeVar("Fact", ProjectFact, CalendarFact, TaskFact)
@@ -81,7 +82,7 @@ def last_stated(facts: Iterable[ProgressFact]) -> list[ProgressFact]:
     for fact in sorted(facts, key=lambda each: each.stated):
         known = found.get((fact.task_id, fact.at))
         if known is not None and fact.actual_cost is None:
-            fact = replace(fact, actual_cost=known.actual_cost)  # noqa: PLW2901
+            fact = replace(fact, actual_cost=known.actual_cost, cost_stated=known.cost_stated)  # noqa: PLW2901
         found[fact.task_id, fact.at] = fact
     return list(found.values())
 
@@ -209,15 +210,19 @@ async def store_tasks(tx: Transaction, facts: Iterable[TaskFact]) -> None:
 
 
 _PROGRESS: Final = f"""
-insert into progress as o (organization_id, project_id, task_id, at, percent, actual_cost, stated)
-select $1, v.* from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::bigint[], $7::bigint[])
-  as v(project_id, task_id, at, percent, actual_cost, stated)
+insert into progress as o (organization_id, project_id, task_id, at, percent, stated, actual_cost, cost_stated)
+select $1, v.*
+from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[])
+  as v(project_id, task_id, at, percent, stated, actual_cost, cost_stated)
 {_ALIVE} and not exists (
   select from task t where t.organization_id = $1 and t.id = v.task_id and t.is_deleted
 )
 on conflict (organization_id, task_id, at) do update
-set percent = excluded.percent, actual_cost = coalesce(excluded.actual_cost, o.actual_cost), stated = excluded.stated
-where o.stated <= excluded.stated
+set percent = case when excluded.stated >= o.stated then excluded.percent else o.percent end,
+    stated = greatest(o.stated, excluded.stated),
+    actual_cost = case when excluded.cost_stated >= coalesce(o.cost_stated, 0) then excluded.actual_cost
+                       else o.actual_cost end,
+    cost_stated = greatest(o.cost_stated, excluded.cost_stated)
 """
 
 
@@ -225,5 +230,5 @@ async def store_progress(tx: Transaction, facts: Iterable[ProgressFact]) -> None
     """Store what was stated of tasks; the same instant stated again replaces, others stand beside one another."""
     found = last_stated(facts)
     if found:
-        names = ("project_id", "task_id", "at", "percent", "actual_cost", "stated")
+        names = ("project_id", "task_id", "at", "percent", "stated", "actual_cost", "cost_stated")
         await tx.execute(_PROGRESS, tx.organization_id, *_columns(found, *names))

@@ -1,5 +1,6 @@
 """What kpi reads of projects' events, just the fields it needs, and how it keeps them."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -103,7 +104,7 @@ class TaskImage(Reader):
         if self.progress_at is None or self.progress_at > at:
             return None
         percent = self.physical_percent_complete if self.uses_physical_percent else self.percent_complete
-        return ProgressFact(self.project_id, identifier, at, minor_units(percent, 2), self.actual_cost.minor, stated)
+        return _stated(self.project_id, identifier, at, percent, self.actual_cost, stated)
 
 
 class ProgressImage(Reader):
@@ -117,8 +118,14 @@ class ProgressImage(Reader):
 
     def fact(self, stated: int) -> ProgressFact:
         """As it is kept; for earned value it counts as stated, also where imports go by the physical percent."""
-        cost = None if self.actual_cost is None else self.actual_cost.minor
-        return ProgressFact(self.project_id, self.task_id, self.at, minor_units(self.percent_complete, 2), cost, stated)
+        return _stated(self.project_id, self.task_id, self.at, self.percent_complete, self.actual_cost, stated)
+
+
+def _stated(
+    project_id: UUID, task_id: UUID, at: datetime, percent: Decimal, cost: Cost | None, by: int
+) -> ProgressFact:
+    fact = ProgressFact(project_id, task_id, at, minor_units(percent, 2), by)
+    return fact if cost is None else replace(fact, actual_cost=cost.minor, cost_stated=by)
 
 
 class ProjectChanged(Reader):

@@ -21,6 +21,7 @@ from services.kpi.domain.moments import (
     local_minute,
     moment,
     points,
+    rfc3339,
 )
 from services.kpi.repository import reading
 from services.kpi.repository.reading import Finish, Project, Standing
@@ -51,7 +52,7 @@ class Kpis:
     def as_point(self) -> dict[str, object]:
         """The wire form in a series."""
         metrics = {name: metric.as_json() for name, metric in self.metrics.items()}
-        return {"as_of": self.as_of.isoformat(), "metrics": metrics}
+        return {"as_of": rfc3339(self.as_of), "metrics": metrics}
 
 
 async def metrics_at(
