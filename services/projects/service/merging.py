@@ -192,6 +192,12 @@ class _Merge:
         """Return an amount with the decimals of the currency."""
         return None if amount is None else amount.quantize(self.quantum, ROUND_HALF_EVEN)
 
+    def rate(self, amount: Decimal | None) -> Decimal | None:
+        """Return a rate with at least the decimals of the currency; finer ones stay."""
+        if amount is None or amount != amount.quantize(self.quantum):
+            return amount
+        return amount.quantize(self.quantum)
+
     async def rows(
         self,
         kind: Entity,
@@ -320,8 +326,8 @@ class _Merge:
                     "email": resource.email,
                     "max_units": resource.max_units,
                     "calendar_id": calendars.get(resource.calendar_source_id),
-                    "standard_rate": resource.standard_rate,
-                    "overtime_rate": resource.overtime_rate,
+                    "standard_rate": self.rate(resource.standard_rate),
+                    "overtime_rate": self.rate(resource.overtime_rate),
                     "cost_per_use": self.money(resource.cost_per_use),
                 },
             )

@@ -18,7 +18,7 @@ def critical_path(plan: Plan) -> Schedule:
     Raises DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, or a CalendarError of `shared.working_time`.
     """
     network = build_network(plan)
-    counted = [node for node in range(len(network.tasks)) if network.active[node] and not network.children[node]]
+    counted = [node for node in range(len(network.tasks)) if network.active[node] and node not in network.children]
     early = early_dates(network)
     horizon = max((early.finish[node] for node in counted), default=network.floor)
     if plan.schedules_from_finish and plan.finish is not None:

@@ -60,7 +60,7 @@ class Network:
     delays: dict[int, int] = field(default_factory=dict)  # leveling delays of open tasks, elapsed
     owners: list[int] = field(default_factory=list)  # the task a node stands for
     parents: list[int] = field(default_factory=list)  # of each task, -1 at the top
-    children: list[list[int]] = field(default_factory=list)
+    children: dict[int, list[int]] = field(default_factory=dict)  # of summaries
     active: list[bool] = field(default_factory=list)
     plain: list[bool] = field(default_factory=list)  # open, of some duration on one calendar, and bound by links only
     closed: list[bool] = field(default_factory=list)  # done or inactive: does not hold its predecessors
@@ -68,7 +68,7 @@ class Network:
 
     def is_summary(self, node: int) -> bool:
         """Whether a task has subtasks."""
-        return bool(self.children[node])
+        return node in self.children
 
 
 def build_network(plan: Plan) -> Network:
@@ -76,20 +76,18 @@ def build_network(plan: Plan) -> Network:
     network = Network(plan.tasks, minute_of(plan.start), plan.honors_constraints, plan.splits_started_tasks)
     calendars = Calendars(plan)
     index = {task.source_id: at for at, task in enumerate(plan.tasks)}
-    network.children = [[] for _ in plan.tasks]
     for at, task in enumerate(plan.tasks):
         parent = index.get(task.parent_source_id, -1) if task.parent_source_id is not None else -1
         parent = -1 if parent >= at else parent
         network.parents.append(parent)
         network.active.append(task.is_active and (parent < 0 or network.active[parent]))
         if parent >= 0:
-            network.children[parent].append(at)
+            network.children.setdefault(parent, []).append(at)
         _add_node(network, calendars.effort(task), task.duration_minutes, _state(task), at)
         if task.leveling_delay_minutes > 0 and network.states[at] is State.OPEN and not goes_late(task):
             network.delays[at] = task.leveling_delay_minutes
-    for at, children in enumerate(network.children):
-        if children:
-            network.states[at] = State.PASS
+    for summary in network.children:
+        network.states[summary] = State.PASS
     _Binder(network, plan, calendars, index).bind(plan.links)
     network.plain += [_is_plain(network, at) for at in range(len(network.states))]
     network.closed += [
@@ -170,8 +168,9 @@ class _Binder:
     def _hold_summaries(self) -> None:
         """A summary's own dates hold all its subtasks; of the eight constraints it can have but two."""
         network = self._network
-        for at, task in enumerate(self._plan.tasks):
-            if not network.is_summary(at) or not network.active[at]:
+        for at in network.children:
+            task = self._plan.tasks[at]
+            if not network.active[at]:
                 continue
             if task.constraint_date is not None:
                 date = minute_of(task.constraint_date)

@@ -42,16 +42,15 @@ def roll_up(network: Network, early: Early, late: Late, *, from_finish: bool) ->
     )
     for node in moved:
         dates.start[node], dates.finish[node] = late.start[node], late.finish[node]
-    for node in reversed(range(len(network.tasks))):
+    for node in sorted(network.children, reverse=True):  # subtasks come after their summary
         children = network.children[node]
-        if children:
-            counted = [child for child in children if network.active[child]] or children
-            for starts in (dates.early_start, dates.late_start, dates.start):
-                starts[node] = min(starts[child] for child in counted)
-            for finishes in (dates.early_finish, dates.late_finish, dates.finish):
-                finishes[node] = max(finishes[child] for child in counted)
-            network.states[node] = _state(network, counted)
-            network.closed[node] = network.states[node] is State.DONE or not network.active[node]
+        counted = [child for child in children if network.active[child]] or children
+        for starts in (dates.early_start, dates.late_start, dates.start):
+            starts[node] = min(starts[child] for child in counted)
+        for finishes in (dates.early_finish, dates.late_finish, dates.finish):
+            finishes[node] = max(finishes[child] for child in counted)
+        network.states[node] = _state(network, counted)
+        network.closed[node] = network.states[node] is State.DONE or not network.active[node]
     return dates
 
 
