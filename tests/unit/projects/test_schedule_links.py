@@ -199,3 +199,12 @@ def test_ten_thousand_links_of_summaries_stay_linear() -> None:
     links = [Link(f"p{phase}", f"p{phase + 1}", kind) for phase in range(99) for kind in (FS, SS, FF)]
     schedule = critical_path(plan(phases, links))
     assert sum(each.is_critical for each in schedule.tasks) == len(phases)
+
+
+def test_summaries_may_be_nested_a_thousand_deep() -> None:
+    names = [str(depth) for depth in range(1000)]
+    nested = [
+        replace(task(name), parent_source_id=str(depth - 1) if depth else None) for depth, name in enumerate(names)
+    ]
+    found = scheduled(plan([task("a"), *nested, task("b")], [Link("a", "0"), Link("0", "b")]))
+    assert (early(found["999"])[0], early(found["b"])[0]) == ("6 08:00", "7 08:00")

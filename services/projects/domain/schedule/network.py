@@ -59,7 +59,6 @@ class Network:
     latest: dict[int, int] = field(default_factory=dict)
     delays: dict[int, int] = field(default_factory=dict)  # leveling delays of open tasks, elapsed
     owners: list[int] = field(default_factory=list)  # the task a node stands for
-    parents: list[int] = field(default_factory=list)  # of each task, -1 at the top
     children: dict[int, list[int]] = field(default_factory=dict)  # of summaries
     active: list[bool] = field(default_factory=list)
     plain: list[bool] = field(default_factory=list)  # open, of some duration on one calendar, and bound by links only
@@ -79,7 +78,6 @@ def build_network(plan: Plan) -> Network:
     for at, task in enumerate(plan.tasks):
         parent = index.get(task.parent_source_id, -1) if task.parent_source_id is not None else -1
         parent = -1 if parent >= at else parent
-        network.parents.append(parent)
         network.active.append(task.is_active and (parent < 0 or network.active[parent]))
         if parent >= 0:
             network.children.setdefault(parent, []).append(at)
@@ -131,6 +129,15 @@ def _add_node(network: Network, effort: Effort, duration: int, state: State, own
     return len(network.states) - 1
 
 
+class Role(IntEnum):
+    """Which end of a summary a helper stands for."""
+
+    START = 0  # begins with the earliest subtask
+    FINISH = 1  # ends with the last
+    HOLDS_START = 2  # what every subtask waits for to start
+    HOLDS_FINISH = 3  # what every subtask waits for to finish
+
+
 class _Binder:
     """Ties links between nodes; a link to or from a summary goes by helpers, so that it costs no product of subtasks.
 
@@ -143,7 +150,8 @@ class _Binder:
         self._plan = plan
         self._calendars = calendars
         self._index = index
-        self._helpers: dict[tuple[int, str], int] = {}
+        self._helpers: dict[tuple[int, Role], int] = {}
+        self._unbound: list[tuple[int, Role]] = []
 
     def bind(self, links: Sequence[Link]) -> None:
         """Tie all links between tasks of the plan; those from inactive tasks hold nobody."""
@@ -156,14 +164,15 @@ class _Binder:
             source, target, kind = before, after, link.type
             if network.is_summary(before):
                 starts = kind in {LinkType.START_TO_START, LinkType.START_TO_FINISH}
-                source = self._start_of(before) if starts else self._finish_of(before)
+                source = self._helper(before, Role.START if starts else Role.FINISH)
             if network.is_summary(after):
                 ends = kind in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}
-                target = self._gate(after, finish=ends)
+                target = self._helper(after, Role.HOLDS_FINISH if ends else Role.HOLDS_START)
             self._tie(source, target, kind, lag, calendar)
             if (source, target) != (before, after):
                 network.summary_bonds.setdefault(before, []).append(Bond(after, kind, lag, calendar))
         self._hold_summaries()
+        self._bind_helpers()
 
     def _hold_summaries(self) -> None:
         """A summary's own dates hold all its subtasks; of the eight constraints it can have but two."""
@@ -175,11 +184,11 @@ class _Binder:
             if task.constraint_date is not None:
                 date = minute_of(task.constraint_date)
                 if task.constraint_type is ConstraintType.START_NO_EARLIER_THAN:
-                    network.earliest[self._gate(at, finish=False)] = date
+                    network.earliest[self._helper(at, Role.HOLDS_START)] = date
                 elif task.constraint_type is ConstraintType.FINISH_NO_LATER_THAN:
-                    network.latest[self._finish_of(at)] = date
+                    network.latest[self._helper(at, Role.FINISH)] = date
             if task.deadline is not None:
-                end = self._finish_of(at)
+                end = self._helper(at, Role.FINISH)
                 network.latest[end] = min(network.latest.get(end, minute_of(task.deadline)), minute_of(task.deadline))
 
     def _lag(self, link: Link, before: Task, after: Task) -> tuple[int, WorkingTime]:
@@ -200,42 +209,32 @@ class _Binder:
             network.bonds_in.setdefault(target, []).append(Bond(source, kind, lag, calendar))
             network.bonds_out.setdefault(source, []).append(Bond(target, kind, lag, calendar))
 
-    def _helper(self, summary: int, role: str, state: State) -> tuple[int, bool]:
-        known = self._helpers.get((summary, role))
-        if known is not None:
-            return known, False
-        node = self._helpers[summary, role] = _add_node(self._network, Effort(ALWAYS, ALWAYS), 0, state, summary)
-        return node, True
+    def _helper(self, summary: int, role: Role) -> int:
+        node = self._helpers.get((summary, role))
+        if node is None:
+            state = State.EARLIEST if role is Role.START else State.PASS
+            node = self._helpers[summary, role] = _add_node(self._network, Effort(ALWAYS, ALWAYS), 0, state, summary)
+            self._unbound.append((summary, role))
+        return node
 
-    def _gate(self, summary: int, *, finish: bool) -> int:
-        """What every subtask waits for to start, or to finish."""
-        gate, fresh = self._helper(summary, "hold finish" if finish else "hold start", State.PASS)
-        if fresh:
-            for child in self._network.children[summary]:
-                if self._network.is_summary(child):
-                    self._tie(gate, self._gate(child, finish=finish), LinkType.FINISH_TO_START, 0, ALWAYS)
-                else:
-                    kind = LinkType.FINISH_TO_FINISH if finish else LinkType.FINISH_TO_START
-                    self._tie(gate, child, kind, 0, ALWAYS)
-        return gate
-
-    def _finish_of(self, summary: int) -> int:
-        """What waits for the last subtask's finish."""
-        end, fresh = self._helper(summary, "finish", State.PASS)
-        if fresh:
-            for child in self._active_children(summary):
-                source = self._finish_of(child) if self._network.is_summary(child) else child
-                self._tie(source, end, LinkType.FINISH_TO_START, 0, ALWAYS)
-        return end
-
-    def _start_of(self, summary: int) -> int:
-        """What starts with the earliest subtask."""
-        begin, fresh = self._helper(summary, "start", State.EARLIEST)
-        if fresh:
-            for child in self._active_children(summary):
-                source = self._start_of(child) if self._network.is_summary(child) else child
-                self._tie(source, begin, LinkType.START_TO_START, 0, ALWAYS)
-        return begin
-
-    def _active_children(self, summary: int) -> list[int]:
-        return [child for child in self._network.children[summary] if self._network.active[child]]
+    def _bind_helpers(self) -> None:
+        """Tie every helper to the subtasks, and to helpers of the summaries, directly below its summary."""
+        network = self._network
+        while self._unbound:
+            summary, role = self._unbound.pop()
+            helper = self._helpers[summary, role]
+            for child in network.children[summary]:
+                if role in {Role.START, Role.FINISH} and not network.active[child]:
+                    continue
+                leaf = not network.is_summary(child)
+                end = child if leaf else self._helper(child, role)
+                match role:
+                    case Role.START:
+                        self._tie(end, helper, LinkType.START_TO_START, 0, ALWAYS)
+                    case Role.FINISH:
+                        self._tie(end, helper, LinkType.FINISH_TO_START, 0, ALWAYS)
+                    case Role.HOLDS_START:
+                        self._tie(helper, end, LinkType.FINISH_TO_START, 0, ALWAYS)
+                    case Role.HOLDS_FINISH:
+                        kind = LinkType.FINISH_TO_FINISH if leaf else LinkType.FINISH_TO_START
+                        self._tie(helper, end, kind, 0, ALWAYS)
