@@ -32,6 +32,65 @@ class ConnectionLimits:
     drain_bytes: int = 32 * 1024 * 1024
 
 
+class CorkedTransport(asyncio.Transport):
+    """A transport that gathers what is written in one turn of the loop: an answer's head and body leave together."""
+
+    __slots__ = ("_loop", "_parts", "_size", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes | bytearray | memoryview] = []
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Gather bytes; much goes at once, so that flow control sees it."""
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > HIGH_WATER_LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._parts:
+            parts, self._parts, self._size = self._parts, [], 0
+            if not self._transport.is_closing():
+                self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def close(self) -> None:
+        """Close after what was gathered."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._parts, self._size = [], 0
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        """Ask the transport beneath."""
+        return self._transport.get_extra_info(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that have not left yet."""
+        return self._transport.get_write_buffer_size() + self._size
+
+    def pause_reading(self) -> None:
+        """Read no more for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._transport.resume_reading()
+
+
 class StrictProtocol(HttpToolsProtocol):
     """One client's connection; refuses in problems what the parser refuses, and never waits for ever."""
 
@@ -53,6 +112,7 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection in, and give it the time of one head to say something."""
         super().connection_made(cast(asyncio.Transport, transport))
+        self.transport = CorkedTransport(self.transport, self.loop)
         self._peer = self.client[0] if self.client else ""
         self.per_client[self._peer] += 1
         if len(self.connections) > self.limits.connections or self.per_client[self._peer] > self.limits.per_client:

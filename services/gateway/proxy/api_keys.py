@@ -1,4 +1,4 @@
-"""API keys `pmo_<key id>_<secret>_<checksum>`: made, read and compared; where they are kept is another's matter."""
+"""API keys `pmo_<key id>_<secret>_<checksum>`: read and compared; where they are kept is another's matter."""
 
 import hashlib
 import hmac
@@ -14,7 +14,6 @@ from shared.auth import Principal
 from shared.errors import Unauthenticated
 
 PREFIX: Final = "pmo_"
-_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 43
 _NOBODY: Final = hashlib.sha256(secrets.token_bytes(32)).digest()
@@ -34,22 +33,6 @@ class ApiKey:
 
 
 Lookup = Callable[[str], Awaitable[ApiKey | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class NewApiKey:
-    """A key just made: `text` is shown once, `secret_hash` is stored under `key_id`."""
-
-    key_id: str
-    text: str
-    secret_hash: bytes
-
-
-def new_api_key() -> NewApiKey:
-    """Make a key with 256 bits of randomness."""
-    key_id, secret = _random(_ID_LENGTH), _random(_SECRET_LENGTH)
-    stem = f"{PREFIX}{key_id}_{secret}"
-    return NewApiKey(key_id, f"{stem}_{checksum(stem)}", hash_secret(secret))
 
 
 def checksum(stem: str) -> str:
@@ -90,7 +73,3 @@ async def verify_api_key(text: str, lookup: Lookup, now: datetime | None = None)
         scopes=found.scopes,
         name=found.name,
     )
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

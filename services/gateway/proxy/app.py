@@ -22,8 +22,6 @@ from shared.guard import BoundedReceive, Checker, Rules, combine, content_length
 SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 )
 POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import OKPAlgorithm
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway.proxy.api_keys import ApiKey
+from services.gateway.proxy.api_keys import PREFIX, ApiKey, checksum, hash_secret
 from services.gateway.proxy.app import Edge, ProxyApp
 from services.gateway.proxy.authentication import Authenticator
 from services.gateway.proxy.client import ClientRules, Upstream
@@ -193,6 +194,22 @@ async def fake_service() -> AsyncIterator[FakeService]:
         yield service
     finally:
         await service.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key just made."""
+
+    key_id: str
+    text: str
+    secret_hash: bytes
+
+
+def new_api_key() -> NewApiKey:
+    """Make a random key."""
+    key_id, secret = secrets.token_hex(8), secrets.token_hex(22)[:43]
+    stem = f"{PREFIX}{key_id}_{secret}"
+    return NewApiKey(key_id, f"{stem}_{checksum(stem)}", hash_secret(secret))
 
 
 class Issuer:

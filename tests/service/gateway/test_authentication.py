@@ -7,9 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.gateway.proxy.api_keys import ApiKey, NewApiKey, checksum, new_api_key
+from services.gateway.proxy.api_keys import ApiKey, checksum
 from services.gateway.proxy.routes import Route
-from tests.service.gateway.harness import ORGANIZATION, FakeService, Gateway, Parts, answer, gateway
+from tests.service.gateway.harness import (
+    ORGANIZATION,
+    FakeService,
+    Gateway,
+    NewApiKey,
+    Parts,
+    answer,
+    gateway,
+    new_api_key,
+)
 
 ROUTES = (
     Route(method="GET", template="/v1/projects", service="projects", key_scopes=frozenset({"read"})),

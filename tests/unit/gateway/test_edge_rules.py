@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.proxy.api_keys import ApiKey, hash_secret, new_api_key, verify_api_key
+from services.gateway.proxy.api_keys import ApiKey, hash_secret, verify_api_key
 from services.gateway.proxy.cors import Cors
 from shared.correlation import REQUEST_ID, TRACEPARENT, identify
 from shared.errors import BadRequest, Misdirected, NotFound, Unauthenticated
 from shared.guard import Checker, Rules, check_target, combine, content_length
+from tests.service.gateway.harness import new_api_key
 
 ORGANIZATION = UUID("0190c0de-0000-7000-8000-0000000000aa")
 
