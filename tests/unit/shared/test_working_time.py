@@ -87,6 +87,7 @@ def test_next_start_and_previous_finish_are_those_found_by_walking(calendar: Wor
     assert calendar.previous_finish(minute) == finish
 
 
+@settings(deadline=None)
 @given(calendars(), anywhere, st.integers(-20_000, 20_000))
 def test_adding_moves_by_exactly_that_many_working_minutes(calendar: WorkingTime, minute: int, amount: int) -> None:
     moved = calendar.add(minute, amount)
@@ -100,6 +101,7 @@ def test_adding_moves_by_exactly_that_many_working_minutes(calendar: WorkingTime
         assert moved == minute
 
 
+@settings(deadline=None)
 @given(calendars(), anywhere, anywhere, anywhere)
 def test_working_minutes_are_additive_and_monotone(calendar: WorkingTime, a: int, b: int, c: int) -> None:
     parts = calendar.working_minutes(a, b) + calendar.working_minutes(b, c)
@@ -107,6 +109,7 @@ def test_working_minutes_are_additive_and_monotone(calendar: WorkingTime, a: int
     assert (calendar.working_minutes(a, b) >= 0) if a <= b else (calendar.working_minutes(a, b) <= 0)
 
 
+@settings(deadline=None)
 @given(calendars(), minutes, st.integers(-30_000, 30_000))
 def test_weeks_without_exceptions_repeat_for_ever(calendar: WorkingTime, minute: int, weeks: int) -> None:
     far = minute + 100 * WEEK * (1 if weeks >= 0 else -1) + weeks * WEEK
@@ -115,6 +118,7 @@ def test_weeks_without_exceptions_repeat_for_ever(calendar: WorkingTime, minute:
     assert calendar.next_start(far) - far == calendar.next_start(far + WEEK) - far - WEEK
 
 
+@settings(max_examples=30, deadline=None)
 @given(calendars(), anywhere)
 def test_the_index_does_not_depend_on_what_was_asked_before(calendar: WorkingTime, minute: int) -> None:
     fresh = WorkingTime(calendar._week, calendar._days)
@@ -123,11 +127,13 @@ def test_the_index_does_not_depend_on_what_was_asked_before(calendar: WorkingTim
     assert calendar.index(minute) == fresh.index(minute)
 
 
+@settings(deadline=None)
 @given(calendars(), calendars(), minutes)
 def test_an_intersection_works_where_both_work(one: WorkingTime, other: WorkingTime, minute: int) -> None:
     assert works(one.intersection(other), minute) == (works(one, minute) and works(other, minute))
 
 
+@settings(deadline=None)
 @given(calendars(), minutes)
 def test_capacity_of_days_adds_up(calendar: WorkingTime, minute: int) -> None:
     first = moment_of(minute).date()
@@ -263,6 +269,7 @@ def calendar_data(draw: st.DrawFn) -> WorkingCalendar:
     return WorkingCalendar(draw(st.text()), draw(st.text()), week, tuple(exceptions), draw(st.none() | st.text()))
 
 
+@settings(deadline=None)
 @given(calendar_data())
 def test_a_calendar_comes_back_from_json_as_it_was(calendar: WorkingCalendar) -> None:
     assert from_json(to_json(calendar)) == calendar
@@ -307,6 +314,7 @@ def test_a_wall_time_that_two_instants_have_is_the_first_and_one_that_none_has_m
     assert local_of(gap, berlin) == datetime.fromisoformat("2026-03-29T03:30")
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime.fromisoformat("1980-01-01"), datetime.fromisoformat("2060-01-01")))
 def test_instants_come_back_as_wall_time_but_for_gaps(local: datetime) -> None:
     berlin = ZoneInfo("Europe/Berlin")
