@@ -46,6 +46,11 @@ class BaselineCache:
             _, (_, let_go) = self._kept.popitem(last=False)
             self._tasks -= let_go
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+        self._tasks = 0
+
 
 CACHE: Final = BaselineCache()
 """The cache of this process."""
