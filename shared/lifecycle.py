@@ -2,9 +2,12 @@
 
 import asyncio
 import random
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Final, Protocol
 
 import structlog
@@ -87,3 +90,30 @@ async def woken(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+@contextmanager
+def told_to_stop(callback: Callable[[], None]) -> Iterator[None]:
+    """Call back in the loop as soon as the process is told to stop, before the server waits for what is open.
+
+    A server keeps its own handlers of the signals, which this only listens in on; where there are none, as in tests,
+    nothing is changed.
+    """
+    loop = asyncio.get_running_loop()
+    former: dict[signal.Signals, Callable[[int, FrameType | None], object]] = {}
+
+    def listen(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+        former[signal.Signals(number)](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            handler = signal.getsignal(number)
+            if callable(handler) and handler is not signal.default_int_handler:
+                former[number] = handler
+                signal.signal(number, listen)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -165,6 +165,7 @@ def _parameters(document: Json, method: str, operation: Json) -> None:
     parameters: list[Json] = operation.get("parameters", [])
     for parameter in parameters:
         _untitle(parameter.get("schema", {}))
+        parameter["schema"] = _never_null(parameter.get("schema", {}))
     names = []
     if method in {"post", "patch"}:
         names.append("IdempotencyKey")
@@ -177,6 +178,15 @@ def _parameters(document: Json, method: str, operation: Json) -> None:
     parameters += [_reference("parameters", name) for name in names]
     if parameters:
         operation["parameters"] = parameters
+
+
+def _never_null(schema: Json) -> Json:
+    """Return the schema of a parameter without null, which no parameter can be: it is absent instead."""
+    said = {name: value for name, value in schema.items() if name not in {"anyOf", "description"}}
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        return {**choices[0], **said}
+    return {**said, "anyOf": choices} if choices else said
 
 
 def _responses(document: Json, method: str, operation: Json) -> None:

@@ -1,24 +1,29 @@
 """The composition of the gateway: its own API, and the edge around it."""
 
 import hmac
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
 
+from fastapi import FastAPI
 from prometheus_client import generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway import openapi
-from services.gateway.api import api_clients, ingest, me
+from services.gateway.api import api_clients, ingest, me, overview, stream
 from services.gateway.consumers import SUBSCRIPTIONS
 from services.gateway.proxy.api_keys import ApiKey
 from services.gateway.proxy.app import ProxyApp
 from services.gateway.proxy.assemble import assemble, public_page
 from services.gateway.service.api_clients import find_api_key
 from services.gateway.settings import GatewaySettings
+from services.gateway.stream import Streams
 from shared.db import Database
 from shared.errors import NotFound
 from shared.failures import to_response
+from shared.lifecycle import told_to_stop
 from shared.service import compose
 from shared.telemetry import REGISTRY
 
@@ -28,7 +33,10 @@ ROUTERS: Final = (
     me.router,
     api_clients.router,
     ingest.router,
+    overview.router,
+    stream.router,
 )
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 HEALTH: Final = ("/livez", "/readyz", "/metrics")
 
 
@@ -50,7 +58,22 @@ def create_app(settings: GatewaySettings) -> ProxyApp:
         pages=[public_page(path) for path in (*(page.path for page in pages), *HEALTH)],
     )
     inner.state.edge = app.edge
+    inner.router.lifespan_context = with_streams(inner, settings)
     return app
+
+
+def with_streams(app: FastAPI, settings: GatewaySettings) -> Lifespan:
+    """Return the application's lifespan with live streams in it, which end when the process is told to stop."""
+    composed = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(starting: FastAPI) -> AsyncIterator[Mapping[str, object] | None]:
+        async with composed(starting) as state:
+            app.state.streams = streams = Streams(app.state.bus, settings.cursor_secret)
+            with told_to_stop(streams.drain):
+                yield state
+
+    return lifespan
 
 
 def hidden_metrics(settings: GatewaySettings) -> Route:

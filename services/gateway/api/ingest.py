@@ -29,9 +29,7 @@ _BODY: Final = {
         "description": "One CloudEvent, or an array of at most 1,000; in binary mode its data alone.",
         "content": {
             envelope.STRUCTURED: {"schema": _EVENT},
-            envelope.BATCHED: {
-                "schema": {"type": "array", "items": _EVENT, "maxItems": envelope.MOST_EVENTS}
-            },
+            envelope.BATCHED: {"schema": {"type": "array", "items": _EVENT, "maxItems": envelope.MOST_EVENTS}},
             envelope.PLAIN: {"schema": _EVENT},
         },
     },

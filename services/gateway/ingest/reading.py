@@ -18,6 +18,7 @@ from services.gateway.domain.inbound import order_of
 from services.gateway.errors import EventInvalid, EventTypeUnknown
 from services.gateway.ingest.types import EVENTS, KNOWN, InboundEvent
 from shared.errors import FieldError, Forbidden, ValidationFailed
+from shared.strict_json import pointer
 
 ACCEPTED: Final = InboundAccepted.type
 MOST_ERRORS: Final = 100
@@ -57,7 +58,7 @@ class Mode:
             return f"header/ce-{parts[0]}"
         inside = parts[1:] if self.binary else parts
         prefix = f"/{index}" if self.batched else ""
-        return prefix + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in inside) or "/"
+        return prefix + pointer(inside) or "/"
 
 
 def read(documents: Sequence[object], mode: Mode, organization_id: UUID) -> list[Inbound]:
