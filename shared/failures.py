@@ -19,6 +19,7 @@ from shared.errors import (
     ValidationFailed,
     render,
 )
+from shared.strict_json import pointer
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +54,10 @@ def from_validation(error: RequestValidationError) -> ValidationFailed:
     errors = []
     for item in error.errors():
         place, *rest = item["loc"]
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in rest)
-        pointer = pointer or "/" if place == "body" else f"{place}{pointer}"
+        inside = pointer(rest)
+        where = inside or "/" if place == "body" else f"{place}{inside}"
         message = str(item["msg"]).removeprefix("Value error, ")
-        errors.append(FieldError(pointer, str(item["type"]), message[:300]))
+        errors.append(FieldError(where, str(item["type"]), message[:300]))
     return ValidationFailed(errors=errors[:100])
 
 

@@ -2,15 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
 import orjson
 
-from shared.errors import JsonDuplicateKey, JsonInvalid, JsonTooDeep
+from shared.errors import JsonDuplicateKey, JsonInvalid, JsonTooDeep, TooManyItems
 
 MAX_DEPTH: Final = 32
+MAX_MEMBERS: Final = 1000
 HUGE_EXPONENT: Final = re.compile(r"[eE][+-]?\d{5,}$")
+SHOWN: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
 def _float(text: str) -> object:
@@ -27,6 +30,8 @@ def _constant(_name: str) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MAX_MEMBERS:  # each unknown one is a mistake to be told: tens of thousands would hold the loop
+        raise TooManyItems(f"An object may have {MAX_MEMBERS} members at most.")
     members = dict(pairs)
     if len(members) != len(pairs):
         raise JsonDuplicateKey
@@ -35,7 +40,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _depth_is_fine(value: object) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for node in level
@@ -49,7 +54,10 @@ def _depth_is_fine(value: object) -> bool:
 
 
 def loads(body: bytes) -> object:
-    """Parse a UTF-8 JSON body; fractions come as Decimal. Raises JsonInvalid, JsonTooDeep or JsonDuplicateKey."""
+    """Parse a UTF-8 JSON body; fractions come as Decimal.
+
+    Raises JsonInvalid, JsonTooDeep, JsonDuplicateKey or TooManyItems.
+    """
     if body[:3] == b"\xef\xbb\xbf":
         raise JsonInvalid("The body starts with a byte order mark.")
     try:
@@ -69,6 +77,16 @@ def loads(body: bytes) -> object:
     if not _depth_is_fine(value):
         raise JsonTooDeep
     return value
+
+
+def pointer(parts: Iterable[int | str]) -> str:
+    """Return the JSON pointer (RFC 6901) to a place in a body; it ends before a name that nobody could have meant."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str) and not SHOWN.fullmatch(part):
+            break
+        text += "/" + str(part).replace("~", "~0").replace("/", "~1")
+    return text
 
 
 def dumps(value: object) -> bytes:

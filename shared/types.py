@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 # C0 and C1 controls but tab and newlines, surrogates, and the overrides that turn text around.
 FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-LINE_BREAKS: Final = re.compile("[\t\r\n]")
+LINE_BREAKS: Final = re.compile("[\t\r\n\u2028\u2029]")
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
@@ -72,7 +72,7 @@ def _name(value: str) -> str:
     value = _text(value)
     if LINE_BREAKS.search(value):
         raise PydanticCustomError("forbidden_character", "holds a tab or line break")
-    if not value.strip():
+    if all(unicodedata.category(character)[0] in "ZC" for character in value):
         raise PydanticCustomError("blank", "is blank")
     return value.strip()
 
