@@ -195,15 +195,6 @@ class StrictProtocol(HttpToolsProtocol):
             raise ValueError("request target")
         super().on_headers_complete()
 
-    def on_body(self, body: bytes) -> None:
-        """Keep body bytes only for an application that still reads."""
-        if self.cycle.response_complete:
-            return
-        self.cycle.body += body
-        if len(self.cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        self.cycle.message_event.set()
-
     def on_message_complete(self) -> None:
         """The request has fully arrived."""
         if self._drain_timer is not None:

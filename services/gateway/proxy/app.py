@@ -58,6 +58,7 @@ class _Request:
     __slots__ = (
         "caller",
         "correlation",
+        "counted",
         "declared",
         "fields",
         "receive",
@@ -75,6 +76,7 @@ class _Request:
         self.receive = receive
         self.send = send
         self.correlation = identify(self.fields)
+        self.counted = True
         self.declared: int | None = 0
         self.route: Route | None = None
         self.service = GATEWAY
@@ -121,7 +123,7 @@ class ProxyApp:
             log.exception("request_failed", request_id=request.correlation.request_id)
             await self._refuse(request, Problem())
         finally:
-            self.in_flight -= 1
+            self._release(request)
             self._account(request, time.perf_counter() - began)
 
     async def _serve(self, request: _Request) -> None:
@@ -138,6 +140,8 @@ class ProxyApp:
             return
         route, request.service = edge.routes.match(method, scope["path"])
         request.route = route
+        if route.stream:
+            self._release(request)  # a watcher stays for hours and costs next to nothing
         if not route.public:
             await self._authenticate(request, route)
         request.declared = content_length(fields)
@@ -147,11 +151,16 @@ class ProxyApp:
         else:
             await self._forward(request, route, body)
 
+    def _release(self, request: _Request) -> None:
+        if request.counted:
+            request.counted = False
+            self.in_flight -= 1
+
     async def _authenticate(self, request: _Request, route: Route) -> None:
         client = request.scope.get("client")
         request.caller = await self._edge.authenticator.authenticate(request.fields, client[0] if client else "")
-        principal = request.caller.principal
-        if principal.scopes and not principal.roles and principal.scopes.isdisjoint(route.key_scopes):
+        caller = request.caller
+        if caller.is_machine and caller.principal.scopes.isdisjoint(route.key_scopes):
             raise Forbidden("None of the API key's scopes grants this operation.")
 
     async def _forward(self, request: _Request, route: Route, body: BoundedReceive) -> None:

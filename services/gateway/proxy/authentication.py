@@ -20,11 +20,12 @@ MAX_CREDENTIAL: Final = 8 * 1024 + 16
 class Caller:
     """A verified caller and the internal tokens that were minted for it."""
 
-    __slots__ = ("_tokens", "principal", "until")
+    __slots__ = ("_tokens", "is_machine", "principal", "until")
 
-    def __init__(self, principal: Principal, until: float) -> None:
+    def __init__(self, principal: Principal, until: float, *, is_machine: bool) -> None:
         self.principal = principal
         self.until = until
+        self.is_machine = is_machine
         self._tokens: dict[str, tuple[bytes, float]] = {}
 
     def authorization(self, service: str, minter: InternalTokenMinter, now: float) -> bytes:
@@ -105,7 +106,8 @@ class Authenticator:
         value = text.strip().decode("latin-1")
         if not value.startswith(PREFIX):
             verified = await self._tokens.verify(value)
-            return self._remember(credential, Caller(verified.principal, min(verified.expires, now + REMEMBER_TOKEN)))
+            until = min(verified.expires, now + REMEMBER_TOKEN)
+            return self._remember(credential, Caller(verified.principal, until, is_machine=False))
         self._failures.check(address, now)
         try:
             principal = await verify_api_key(value, self._lookup)
@@ -113,7 +115,7 @@ class Authenticator:
             if problem.status == 401:
                 self._failures.failed(address, now)
             raise
-        return self._remember(credential, Caller(principal, now + REMEMBER_KEY))
+        return self._remember(credential, Caller(principal, now + REMEMBER_KEY, is_machine=True))
 
     def _remember(self, credential: bytes, caller: Caller) -> Caller:
         self._callers[credential] = caller

@@ -250,6 +250,7 @@ class Parts:
     api_keys: Mapping[str, ApiKey] = field(default_factory=dict)
     origins: tuple[str, ...] = ("https://app.example",)
     keep_alive: int = 15
+    max_in_flight: int = 512
 
 
 class Logged:
@@ -296,6 +297,7 @@ class Gateway:
             inner=parts.inner or nothing,
             rules=parts.rules,
             cors=Cors(parts.origins),
+            max_in_flight=parts.max_in_flight,
             access_log=self.log,
         )
         return ProxyApp(edge)
