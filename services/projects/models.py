@@ -101,6 +101,7 @@ class TaskRow(Row, table=True):
     duration_minutes: int = 0
     is_elapsed_duration: bool = False
     is_fixed_duration: bool = False
+    is_fixed_work: bool = False
     calendar_id: UUID | None = None
     ignores_resource_calendar: bool = False
     constraint_type: str = "as_soon_as_possible"

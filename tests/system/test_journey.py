@@ -156,7 +156,7 @@ def test_the_load_of_a_resource_adds_up_to_its_assignments(director: Caller, har
         while first.year < 2028:
             last = first + timedelta(days=300)
             path = f"/v1/resources/{resource_id}/load?from={first}&to={last}"
-            booked += sum(day["booked_minutes"] for day in director("GET", path).json()["items"])
+            booked += sum(day["booked_minutes"] for day in director("GET", path).json()["days"])
             first = last + timedelta(days=1)
         assert booked == work
 
@@ -336,5 +336,12 @@ def test_another_organization_sees_nothing_of_the_journey(system: System, harbou
         hidden = stranger("GET", f"/v1/projects/{project_id}{path}")
         missing = stranger("GET", f"/v1/projects/{uuid.uuid4()}{path}")
         assert hidden.status_code == missing.status_code == 404, path
-    for path in ("/v1/projects", "/v1/resources", "/v1/over-allocations", "/v1/imports", "/v1/ingest/events"):
+    for path in (
+        "/v1/projects",
+        "/v1/resources",
+        f"/v1/over-allocations?project_id={project_id}",
+        "/v1/imports",
+        "/v1/ingest/events",
+    ):
         assert stranger("GET", path).json()["items"] == []
+    assert stranger("GET", f"/v1/over-allocations?project_id={project_id}").status_code == 404

@@ -47,6 +47,7 @@ def task_columns(
         "duration_minutes": task.duration_minutes,
         "is_elapsed_duration": task.is_elapsed_duration,
         "is_fixed_duration": task.is_fixed_duration,
+        "is_fixed_work": task.is_fixed_work,
         "calendar_id": calendars.get(task.calendar_source_id),
         "ignores_resource_calendar": task.ignores_resource_calendar,
         "constraint_type": str(task.constraint_type),

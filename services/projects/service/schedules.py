@@ -37,7 +37,7 @@ from shared import messaging
 from shared.db import Context, Database, Transaction
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
-from shared.working_calendar import WorkingCalendar, from_json
+from shared.working_calendar import CalendarError, WorkingCalendar, from_json
 
 CHUNK_BYTES: Final = 190 * 1024
 """Events in chunks stay below the broker's limit of a message, envelope included."""
@@ -72,6 +72,7 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         duration_minutes=row["duration_minutes"],
         is_elapsed_duration=row["is_elapsed_duration"],
         is_fixed_duration=row["is_fixed_duration"],
+        is_fixed_work=row["is_fixed_work"],
         calendar_source_id=calendars.get(row["calendar_id"]),
         ignores_resource_calendar=row["ignores_resource_calendar"],
         constraint_type=ConstraintType(row["constraint_type"]),
@@ -164,6 +165,7 @@ PLAN_SETTINGS: Final = (
     "critical_slack_minutes",
     "honors_constraints",
     "has_multiple_critical_paths",
+    "splits_started_tasks",
 )
 
 
@@ -238,7 +240,7 @@ async def publish_schedule(tx: Transaction, project_id: UUID) -> int:
     revision: int = 0 if present is None else present["version"]
     try:
         schedule = await asyncio.to_thread(critical_path, plan) if plan.tasks else None
-    except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange) as error:
+    except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
         await _store_header(tx, project_id, max(revision, 1), None if present is None else present, str(error)[:500])
         return revision
     new = _dates(schedule) if schedule is not None else {}

@@ -195,6 +195,8 @@ async def _progressed(tx: Transaction, row: asyncpg.Record, progress: Progress) 
     duration = row["duration_minutes"]
     done = int((duration * progress.percent_complete / 100).to_integral_value())
     fields |= {"actual_duration_minutes": done, "remaining_duration_minutes": duration - done}
+    # Where the file said that work stopped and resumes no longer holds: it follows from the actual duration.
+    fields |= {"stop": None, "resume": None}
     if progress.actual_cost is not None:
         fields["actual_cost"] = progress.actual_cost
     if progress.remaining_work_minutes is not None:

@@ -455,6 +455,7 @@ def upgrade() -> None:
         sa.Column("duration_minutes", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("is_elapsed_duration", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("is_fixed_duration", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_fixed_work", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("calendar_id", sa.Uuid(), nullable=True),
         sa.Column("ignores_resource_calendar", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
