@@ -38,6 +38,11 @@ class Booking:
     first_day: int
     minutes: Sequence[int]
 
+    @property
+    def content(self) -> tuple[UUID, UUID, int, Sequence[int]]:
+        """Everything in it, to compare by."""
+        return self.assignment_id, self.task_id, self.first_day, self.minutes
+
 
 @dataclass(frozen=True, slots=True)
 class Overload:
@@ -108,27 +113,26 @@ def spread(minutes: int, shares: Sequence[int], owed: Sequence[float] = ()) -> l
     earlier day wins a tie.
     """
     total = sum(shares)
-    parts, remainders = [], []
-    for share in shares:
-        part, remainder = divmod(minutes * share, total)
-        parts.append(part)
-        remainders.append(remainder)
+    parts = [minutes * share // total for share in shares]
     left = minutes - sum(parts)
     if left:
         debts = owed or [0.0] * len(shares)
-        uneven = [n for n, remainder in enumerate(remainders) if remainder]
-        uneven.sort(key=lambda n: (-round(remainders[n] / total + debts[n], 9), n))
-        for n in uneven[:left]:
+        # Rounded, so that equal remainders are equal whatever was added up before them.
+        due = [
+            (-round(minutes * share % total / total + debts[n], 9), n)
+            for n, share in enumerate(shares)
+            if minutes * share % total
+        ]
+        due.sort()
+        for _, n in due[:left]:
             parts[n] += 1
     return parts
 
 
 def load_of(works: Iterable[Assigned], calendar: WorkingTime, max_units: Decimal) -> Load:
     """Book a resource's assignments over its own working time and compare each day with its capacity."""
-    bookings: list[Booking] = []
     unbooked = 0
-    booked: dict[int, int] = {}
-    owed: dict[int, float] = {}
+    spans: list[tuple[Assigned, int, list[int]]] = []
     known: dict[tuple[datetime, datetime], tuple[int, list[int]]] = {}
     for work in works:
         if not work.minutes:
@@ -138,20 +142,25 @@ def load_of(works: Iterable[Assigned], calendar: WorkingTime, max_units: Decimal
             continue
         span = (work.start, work.finish)
         first, shares = known.get(span) or known.setdefault(span, weights(calendar, *span))
-        parts = spread(work.minutes, shares, [owed.get(first + n, 0.0) for n in range(len(shares))])
-        rate = work.minutes / sum(shares)
-        for n, part in enumerate(parts):
-            if shares[n]:
-                owed[first + n] = owed.get(first + n, 0.0) + shares[n] * rate - part
-                booked[first + n] = booked.get(first + n, 0) + part
-        bookings.append(Booking(work.assignment_id, work.task_id, first, parts))
-    if not bookings:
+        spans.append((work, first, shares))
+    if not spans:
         return Load((), unbooked, 0, (), (), ())
-    first = min(booking.first_day for booking in bookings)
-    last = max(booking.first_day + len(booking.minutes) - 1 for booking in bookings)
-    capacity = capacities(calendar, max_units, date_of(first), date_of(last))
-    days = [booked.get(day, 0) for day in range(first, last + 1)]
-    return Load(bookings, unbooked, first, days, capacity, overloads(first, days, capacity))
+    origin = min(first for _, first, _ in spans)
+    end = max(first + len(shares) for _, first, shares in spans)
+    booked = [0] * (end - origin)
+    owed = [0.0] * (end - origin)
+    bookings = []
+    for work, first, shares in spans:
+        at = first - origin
+        parts = spread(work.minutes, shares, owed[at : at + len(shares)])
+        rate = work.minutes / sum(shares)
+        for n, part in enumerate(parts, at):
+            if part:
+                booked[n] += part
+            owed[n] += shares[n - at] * rate - part
+        bookings.append(Booking(work.assignment_id, work.task_id, first, parts))
+    capacity = capacities(calendar, max_units, date_of(origin), date_of(end - 1))
+    return Load(bookings, unbooked, origin, booked, capacity, overloads(origin, booked, capacity))
 
 
 def overloads(first_day: int, booked: Sequence[int], capacity: Sequence[int]) -> list[Overload]:

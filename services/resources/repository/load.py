@@ -8,10 +8,8 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from shared.db import Transaction
-from shared.working_calendar import WorkingCalendar, from_json
 
 MAX_BASES: Final = 16
 """How long a chain of base calendars may be."""
@@ -29,17 +27,45 @@ on conflict (organization_id, id) do update set version = aggregate.version
     )
 
 
-async def stale(tx: Transaction, project_id: UUID, resource_id: UUID | None, limit: int) -> list[UUID]:
-    """Return resources whose load is marked, of a project or just the one."""
-    rows = await tx.fetch(
-        "select id from stale_load where organization_id = $1 and project_id = $2 and ($3::uuid is null or id = $3)"
-        " order by id limit $4",
+async def is_stale(tx: Transaction, project_id: UUID, resource_id: UUID | None) -> bool:
+    """Tell whether the load of anyone in a project, or of the one resource, is marked."""
+    found = await tx.fetchint(
+        "select count(*) from (select from stale_load"
+        " where organization_id = $1 and project_id = $2 and ($3::uuid is null or id = $3) limit 1) s",
         tx.organization_id,
         project_id,
         resource_id,
-        limit,
     )
-    return [row["id"] for row in rows]
+    return found > 0
+
+
+async def stale(
+    tx: Transaction, project_id: UUID, resource_id: UUID | None, *, most: int, works: int
+) -> tuple[list[UUID], bool]:
+    """Return marked resources of a project, or the one, with up to so many assignments; and whether these are all.
+
+    The first is returned however many assignments it has.
+    """
+    rows = await tx.fetch(
+        """
+select m.id, coalesce(sum(m.works) over (order by m.id rows between unbounded preceding and 1 preceding), 0) as before
+from (
+  select s.id, (
+    select count(*) from assignment a where a.organization_id = s.organization_id and a.resource_id = s.id
+  ) as works
+  from stale_load s
+  where s.organization_id = $1 and s.project_id = $2 and ($3::uuid is null or s.id = $3)
+  order by s.id limit $4
+) m
+order by m.id
+""",
+        tx.organization_id,
+        project_id,
+        resource_id,
+        most + 1,
+    )
+    taken = [row["id"] for row in rows[:most] if row["before"] < works]
+    return taken, len(taken) == len(rows)
 
 
 async def unmark(tx: Transaction, resources: Sequence[UUID]) -> set[UUID]:
@@ -84,10 +110,8 @@ order by r.id
     return [Worker(row["id"], row["max_units"], row["source_id"]) for row in rows]
 
 
-async def calendars(
-    tx: Transaction, project_id: UUID, resources: Sequence[UUID]
-) -> tuple[str | None, list[WorkingCalendar]]:
-    """Return the source id of the project's calendar, and the calendars that resources need with all their bases."""
+async def calendars(tx: Transaction, project_id: UUID, resources: Sequence[UUID]) -> tuple[str | None, list[str]]:
+    """Return the source id of the project's calendar, and as JSON the calendars that resources need, with their bases."""
     rows = await tx.fetch(
         f"""
 with recursive needed as (
@@ -113,7 +137,7 @@ from needed group by source_id
         resources,
     )
     default = next((row["source_id"] for row in rows if row["is_default"]), None)
-    return default, [from_json(orjson.loads(row["definition"])) for row in rows]
+    return default, [row["definition"] for row in rows]
 
 
 async def works(tx: Transaction, resources: Sequence[UUID]) -> list[asyncpg.Record]:

@@ -6,7 +6,7 @@ So a read that waited for a position shows all that happened up to it, whether o
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -23,15 +23,18 @@ from services.resources.repository.load import Figures, Worker
 from shared import messaging
 from shared.db import Context, Database, Transaction
 from shared.errors import FieldError, ProjectionBehind, ValidationFailed
-from shared.working_calendar import CalendarError, Shifts, WorkingCalendar
+from shared.working_calendar import CalendarError, Shifts, WorkingCalendar, from_json
 from shared.working_time import WorkingTime, compile_calendars
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE: Final = 50
-"""Resources whose load is computed in one transaction."""
-MOST_BY_READER: Final = 400
-"""Resources whose load a reader computes; what is more is left to the worker."""
+AT_ONCE: Final = 100
+WORKS_AT_ONCE: Final = 1_000
+"""Resources and assignments that the worker computes in one transaction: others wait for it, so it is kept short."""
+WORKS_BY_READER: Final = 4_000
+"""Assignments that a reader computes; what is more is left to the worker."""
+MOST_RESOURCES: Final = 400
+"""Resources that a reader computes; so many fit into one event."""
 MOST_DAYS: Final = 400
 """Days of load in one answer."""
 ACTOR: Final = "service:resources"
@@ -49,8 +52,14 @@ class Calendars:
     by_source: Mapping[str, WorkingTime]
 
     @classmethod
-    def compiled(cls, default: str | None, given: Sequence[WorkingCalendar]) -> "Calendars":
-        """Compile calendars; those that cannot be used are as if they were not there."""
+    def compiled(cls, default: str | None, definitions: Sequence[str]) -> "Calendars":
+        """Compile calendars given as JSON; those that cannot be used are as if they were not there."""
+        given: list[WorkingCalendar] = []
+        for definition in definitions:
+            try:
+                given.append(from_json(orjson.loads(definition)))
+            except CalendarError as error:
+                log.warning("load.unreadable_calendar", reason=str(error))
         try:
             by_source = compile_calendars(given)
         except CalendarError as error:
@@ -83,7 +92,7 @@ async def work_load(database: Database, context: Context, key: str) -> None:
     while True:
         async with database.transaction(replace(context, actor=ACTOR)) as tx:
             await repository.lock_project_load(tx, project_id)
-            marked = await repository.stale(tx, project_id, None, AT_ONCE)
+            marked, _ = await repository.stale(tx, project_id, None, most=AT_ONCE, works=WORKS_AT_ONCE)
             # Marks that a running transaction is setting again are left to the work that it asks for.
             unmarked = await repository.unmark(tx, marked)
             if not unmarked:
@@ -91,20 +100,29 @@ async def work_load(database: Database, context: Context, key: str) -> None:
             await _compute(tx, project_id, sorted(unmarked))
 
 
-async def bring_up_to_date(tx: Transaction, project_id: UUID, resource_id: UUID | None = None) -> None:
-    """Compute what is marked of a project or of one resource; raises ProjectionBehind when that is too much."""
-    if not await repository.stale(tx, project_id, resource_id, 1):
+async def bring_up_to_date(
+    tx: Transaction, project_id: UUID, resource_id: UUID | None = None, *, strictly: bool = True
+) -> None:
+    """Compute what is marked of a project or of one resource.
+
+    What is too much for a reader is left to the worker: raises ProjectionBehind, or, unless strictly, leaves the reader
+    with what was computed last.
+    """
+    if not await repository.is_stale(tx, project_id, resource_id):
+        return
+    limits = {"most": MOST_RESOURCES, "works": WORKS_BY_READER}
+    _, complete = await repository.stale(tx, project_id, resource_id, **limits)
+    if not complete:
+        if strictly:
+            raise ProjectionBehind("The load of the project is still being computed.")
         return
     own = Transaction(tx.connection, replace(tx.context, actor=ACTOR), tx.wakes)
     await repository.lock_project_load(own, project_id)
-    marked = await repository.stale(own, project_id, resource_id, MOST_BY_READER + 1)
-    if len(marked) > MOST_BY_READER:
-        raise ProjectionBehind("The load of the project is still being computed.")
-    for first in range(0, len(marked), AT_ONCE):
-        portion = marked[first : first + AT_ONCE]
-        # A mark that a running transaction is setting again stays; what was before that transaction is computed.
-        await repository.unmark(own, portion)
-        await _compute(own, project_id, portion)
+    marked, _ = await repository.stale(own, project_id, resource_id, **limits)
+    # A mark that a running transaction is setting again stays; what was before that transaction is computed.
+    await repository.unmark(own, marked)
+    if marked:
+        await _compute(own, project_id, marked)
 
 
 async def _compute(tx: Transaction, project_id: UUID, resources: Sequence[UUID]) -> None:
@@ -138,7 +156,7 @@ class Computed:
 def _computed(
     workers: Sequence[Worker],
     default: str | None,
-    calendars: Sequence[WorkingCalendar],
+    calendars: Sequence[str],
     works: Sequence[asyncpg.Record],
 ) -> list[Computed]:
     compiled = Calendars.compiled(default, calendars)
@@ -155,7 +173,7 @@ def _computed(
 
 def _rows(resource_id: UUID, load: Load) -> Computed:
     first, last = span_of(load) or (None, None)
-    content = _json([load.first_day, load.capacity, load.unbooked_minutes, [astuple(b) for b in load.bookings]])
+    content = _json([load.first_day, load.capacity, load.unbooked_minutes, [b.content for b in load.bookings]])
     figures = Figures(
         resource_id,
         first,
@@ -219,7 +237,11 @@ async def _record(tx: Transaction, project_id: UUID, changed: Sequence[Figures],
 
 
 async def load_of_resource(
-    tx: Transaction, resource_id: UUID, own_only: str | None, first: date | None, last: date | None
+    tx: Transaction,
+    resource_id: UUID,
+    own_only: str | None,
+    first: date | None,
+    last: date | None,
 ) -> str:
     """Return a resource's load on the days from first to last, by default of its bookings, as JSON.
 

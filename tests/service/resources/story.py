@@ -139,7 +139,12 @@ class Project:
     def task_told(self, fact: str, given: Task, version: int) -> Told:
         """A task event."""
         after = None if fact == "deleted" else self.task_image(given, version)
-        data = {"id": self.part("task", given.source_id), "version": version, "changed": [], "after": after}
+        data: dict[str, object] = {
+            "id": self.part("task", given.source_id),
+            "version": version,
+            "changed": [],
+            "after": after,
+        }
         return _told(f"pmo.projects.task.{fact}.v1", data)
 
     def imported(self, given: Plan, *, chunk: int = 50) -> list[Told]:

@@ -8,7 +8,7 @@ import pytest
 
 from services.projects.domain.plan import Plan
 from services.resources.service.load import bring_up_to_date, load_of_resource, work_load
-from shared.errors import NotFound
+from shared.errors import NotFound, ProjectionBehind
 from shared.testing.capture import recorded
 from tests.service.resources.story import Listener, Project, Told, assignment, moment, person, plan, task
 
@@ -199,12 +199,16 @@ async def test_another_project_calendar_changes_the_load_of_those_without_their_
     assert await booked(quiet, project) == {"2026-03-07": 320, "2026-03-08": 320, "2026-03-09": 320}
 
 
-async def test_a_calendar_that_cannot_be_used_gives_way_to_the_projects(quiet: Listener) -> None:
+@pytest.mark.parametrize(
+    "broken", [{"base_source_id": "404", "week": [None] * 7}, {"base_source_id": "1"}, {"week": [[[900, 60]]] * 7}]
+)
+async def test_a_calendar_that_cannot_be_used_gives_way_to_the_usual_week(
+    quiet: Listener, broken: dict[str, object]
+) -> None:
     project = Project()
     given = plan(PLAN.tasks, [person("1", calendar="1")], PLAN.assignments[:1])
     (kind, data) = project.imported(given)[0]
-    data["items"][0]["after"]["definition"]["base_source_id"] = "404"
-    data["items"][0]["after"]["definition"]["week"] = [None] * 7
+    data["items"][0]["after"]["definition"] |= broken
     await quiet.hear((kind, data))
     assert await booked(quiet, project) == {"2026-03-02": 480, "2026-03-03": 480}
 
@@ -272,18 +276,35 @@ async def test_organizations_do_not_meet_even_with_equal_ids(quiet: Listener) ->
     assert await booked(quiet, project) == {"2026-03-02": 480, "2026-03-03": 720}
 
 
-async def test_many_resources_are_computed_in_portions(quiet: Listener) -> None:
+def crowd(people: int, tasks: int = 1) -> Plan:
+    """Everyone is assigned to every task, for twenty minutes more than a day."""
+    many = [str(n) for n in range(1, people + 1)]
+    days = [task(str(n), "2026-03-02 08:00", "2026-03-02 17:00") for n in range(1, tasks + 1)]
+    works = [assignment(f"{each.source_id} {uid}", each.source_id, uid, 500) for each in days for uid in many]
+    return plan(days, [person(uid) for uid in many], works)
+
+
+async def test_the_worker_computes_in_portions_with_an_event_each(quiet: Listener) -> None:
     project = Project()
-    many = [str(n) for n in range(1, 121)]
-    crowd: Plan = plan(
-        [task("1", "2026-03-02 08:00", "2026-03-02 17:00")],
-        [person(uid) for uid in many],
-        [assignment(uid, "1", uid, 500) for uid in many],
-    )
-    await quiet.hear(*project.imported(crowd, chunk=40))
-    async with quiet.database.transaction(quiet.context) as tx:
-        await bring_up_to_date(tx, project.id)
-        assert await tx.fetchint("select count(*) from over_allocation") == 120
-        assert await tx.fetchint("select count(*) from stale_load") == 0
+    await quiet.hear(*project.imported(crowd(24, 100), chunk=500))
+    await work_load(quiet.database, quiet.context, str(project.id))
+    assert await dump(quiet, "stale_load") == [[]]
     events = await recorded(quiet.database, quiet.organization)
-    assert [len(data["changed"]) for _, data in events if isinstance(data, dict)] == [50, 50, 20]
+    assert [len(data["changed"]) for _, data in events if isinstance(data, dict)] == [10, 10, 4]
+
+
+async def test_a_reader_leaves_to_the_worker_what_would_take_too_long(quiet: Listener) -> None:
+    project = Project()
+    await quiet.hear(*project.imported(crowd(401), chunk=500))
+    context, identifier = quiet.context, project.part("resource", "7")
+    with pytest.raises(ProjectionBehind):
+        async with quiet.database.transaction(context) as tx:
+            await bring_up_to_date(tx, project.id)
+    async with quiet.database.transaction(context) as tx:
+        await bring_up_to_date(tx, project.id, strictly=False)
+        assert await tx.fetchint("select count(*) from resource_load") == 0
+        await bring_up_to_date(tx, project.id, identifier)
+        assert await tx.fetchint("select count(*) from resource_load") == 1
+    async with quiet.database.transaction(context) as tx:
+        await bring_up_to_date(tx, project.id)
+        assert await tx.fetchint("select count(*) from over_allocation") == 401
