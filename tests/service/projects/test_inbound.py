@@ -33,7 +33,7 @@ async def push(database: Database, organization: UUID, data: dict[str, Any]) -> 
     received = Received(
         id=uuid4(), type="pmo.gateway.inbound.accepted.v1", producer="gateway", organization_id=organization,
         aggregate_id=uuid4(), version=1, time=AT, actor="jira", correlation_id="c", causation_id="", traceparent="",
-        data=b"{}",
+        data={},
     )  # fmt: skip
     async with database.transaction(Context(organization, "service:projects")) as tx:
         await apply_inbound(tx, [ReadEvent(received, accepted)])

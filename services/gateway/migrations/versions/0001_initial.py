@@ -196,7 +196,7 @@ def upgrade() -> None:
         sa.Column("headers", postgresql.JSON(astext_type=Text()), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "producer", "aggregate_id", "version", name=op.f("pk_inbox_parked")),
-        comment="Events that wait: for their predecessor, or for their next try. Their aggregate's position is waiting.",
+        comment="Events that wait for their predecessor or their next try; their aggregate waits with them.",
         postgresql_with={"fillfactor": 70},
     )
     op.create_table(
