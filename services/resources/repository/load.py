@@ -111,7 +111,7 @@ order by r.id
 
 
 async def calendars(tx: Transaction, project_id: UUID, resources: Sequence[UUID]) -> tuple[str | None, list[str]]:
-    """Return the source id of the project's calendar, and as JSON the calendars that resources need, with their bases."""
+    """Return the source id of the project's calendar, and, as JSON, what resources need with their bases."""
     rows = await tx.fetch(
         f"""
 with recursive needed as (
