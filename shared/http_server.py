@@ -13,10 +13,20 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.correlation import identify
-from shared.errors import BadRequest, HeadersTooLarge, MethodNotAllowed, Overloaded, Problem, RequestTimeout, render
+from shared.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    Overloaded,
+    Problem,
+    RequestTimeout,
+    UriTooLong,
+    render,
+)
 from shared.guard import ALLOW
 
 _METHOD: Final = re.compile(rb"[A-Z]{2,20} ")
+_LONGEST_URL: Final = 0xFFFF  # what the parser can measure; the guard in front of the application allows far less
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +202,9 @@ class StrictProtocol(HttpToolsProtocol):
             raise ValueError("CONNECT")
         if not self.url.startswith(b"/"):
             self._refusal = BadRequest("The request target must be a path.")
+            raise ValueError("request target")
+        if len(self.url) > _LONGEST_URL:
+            self._refusal = UriTooLong()
             raise ValueError("request target")
         super().on_headers_complete()
 

@@ -84,7 +84,7 @@ class PageRequest:
     secret: bytes
 
 
-async def _page_request(  # noqa: PLR0917 - the parameters of every list
+async def _page_request(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many items at most.")] = LIMIT_DEFAULT,
     cursor: Annotated[
@@ -114,7 +114,7 @@ def _refuse(parameter: str, code: str, name: str, allowed: Sequence[str]) -> Val
 def parse_sort(listing: Listing, sort: str | None) -> list[tuple[str, bool]]:
     """Return (name, descending) pairs; raises ValidationFailed naming the sorts there are."""
     keys: list[tuple[str, bool]] = []
-    for part in (sort or listing.default_sort).split(","):
+    for part in (listing.default_sort if sort is None else sort).split(","):
         name = part.removeprefix("-")
         if name not in listing.sorts or name in {key for key, _ in keys}:
             raise _refuse("sort", "unknown_sort", name, list(listing.sorts))

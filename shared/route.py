@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Annotated, Final, TypedDict
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request, Response
@@ -16,13 +17,11 @@ from shared.body import check_query, read_body, spool_body
 from shared.concurrency import etag, expected_version, not_modified
 from shared.db import Context, Database, Transaction
 from shared.entity import Written
-from shared.errors import (
-    Forbidden,
-)
+from shared.errors import Forbidden, NotFound
 from shared.failures import correlation
 from shared.permissions import Permission, Reach
 from shared.strict_json import loads
-from shared.types import Schema
+from shared.types import Schema, as_uuid
 
 log = structlog.get_logger()
 
@@ -169,6 +168,14 @@ async def _call(request: Request) -> Call:
 Current = Annotated[Call, Depends(_call)]
 
 
+def identifier_of(text: str) -> UUID:
+    """Return the id that a path names; raises NotFound for what cannot be one."""
+    identifier = as_uuid(text)
+    if identifier is None:
+        raise NotFound
+    return identifier
+
+
 class StrictRequest(Request):
     """A request whose JSON was read strictly before the transaction began."""
 
@@ -193,6 +200,7 @@ class Operation(APIRoute):
         limit = int(str(extra.get("x-pmo-max-body-bytes", JSON_LIMIT)))
         spooled = bool(extra.get("x-pmo-stream"))
         media_types = [str(m) for m in extra.get("x-pmo-media-types", ["application/json"])]
+        needed = self.body_field is not None or "requestBody" in extra
         known = {p.alias for p in self._query_parameters()}
         repeatable = {p.alias for p in self._query_parameters() if getattr(p, "sequence", False)}
 
@@ -209,7 +217,7 @@ class Operation(APIRoute):
             if spooled:
                 spool, digest = await spool_body(request, limit, media_types)
             else:
-                body = await read_body(request, limit, media_types, needed=self.body_field is not None)
+                body = await read_body(request, limit, media_types, needed=needed)
                 digest = hashlib.sha256(body).digest()
             strict = StrictRequest(request.scope, request.receive)
             strict._body = body

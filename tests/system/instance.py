@@ -68,16 +68,20 @@ class Caller:
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """Send a request; `json` with a media type that fits the method unless headers say another."""
-        sent = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        sent = self.authorization
         if json is not None:
             content = dumps(json)
             sent["content-type"] = MERGE_PATCH if method == "PATCH" else JSON
         return self.client.request(method, path, content=content, headers={**sent, **(headers or {})})
 
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that carries the credential."""
+        return {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+
     def head(self, method: str, path: str, **headers: str) -> tuple[int, Mapping[str, str]]:
         """Send a request and read no further than the head of the answer, as for a stream without end."""
-        sent = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
-        with self.client.stream(method, path, headers={**sent, **headers}) as response:
+        with self.client.stream(method, path, headers={**self.authorization, **headers}) as response:
             return response.status_code, response.headers
 
 

@@ -20,7 +20,7 @@ from services.gateway.service import api_clients as service
 from shared import entity, pagination
 from shared.pagination import Paging
 from shared.permissions import Permission
-from shared.route import Current, operation
+from shared.route import Current, identifier_of, operation
 
 _WITHOUT_KEY: Final = b',"key":null}'
 
@@ -56,7 +56,7 @@ def _reveal(request: Request, response: Response) -> None:
 
 router = APIRouter(prefix="/v1/api-clients", tags=["api-clients"], route_class=ClientOperation)
 
-ClientId = Annotated[UUID, Path(description="The API client's id.")]
+ClientId = Annotated[str, Path(max_length=64, description="The API client's id.")]
 
 
 def _nonce(request: Request, identifier: UUID) -> bytes:
@@ -112,7 +112,7 @@ async def list_api_clients(
 @router.get("/{client_id}", response_model=ApiClientRead, **operation(Permission.API_CLIENT_MANAGE, 404))
 async def get_api_client(call: Current, client_id: ClientId) -> Response:
     """Return one API client, without its key."""
-    return call.one(*await entity.get(call.tx, API_CLIENT, "t.id = $2", client_id))
+    return call.one(*await entity.get(call.tx, API_CLIENT, "t.id = $2", identifier_of(client_id)))
 
 
 @router.delete("/{client_id}", status_code=204, **operation(Permission.API_CLIENT_MANAGE, 404, 412, 428))
@@ -121,4 +121,4 @@ async def revoke_api_client(call: Current, client_id: ClientId) -> Response:
 
     The key is refused at once, by other instances of the gateway within ten seconds.
     """
-    return call.written(await service.revoke_api_client(call.tx, client_id, call.expected))
+    return call.written(await service.revoke_api_client(call.tx, identifier_of(client_id), call.expected))

@@ -1,7 +1,6 @@
 """Events of other systems over HTTP."""
 
 from typing import Annotated, Final
-from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,10 +13,9 @@ from services.gateway.domain.inbound import InboundStatus
 from services.gateway.ingest import envelope, reading
 from services.gateway.service import inbound as service
 from shared import pagination
-from shared.errors import UnsupportedMediaType
 from shared.pagination import Paging
 from shared.permissions import Permission
-from shared.route import Current, operation
+from shared.route import Current, identifier_of, operation
 
 router = APIRouter(prefix="/v1/ingest", tags=["ingest"], route_class=EdgeOperation)
 
@@ -40,7 +38,16 @@ _BODY: Final = {
     "/events",
     status_code=202,
     response_model=ReceiptsRead,
-    **operation(Permission.EVENT_INGEST, 409, 413, 415, scope="ingest", max_body_bytes=MAX_BYTES, extra=_BODY),
+    **operation(
+        Permission.EVENT_INGEST,
+        409,
+        413,
+        415,
+        scope="ingest",
+        max_body_bytes=MAX_BYTES,
+        media_types=envelope.MEDIA_TYPES,
+        extra=_BODY,
+    ),
 )
 async def ingest_events(call: Current, request: Request) -> Response:
     """Push events of another system.
@@ -54,8 +61,6 @@ async def ingest_events(call: Current, request: Request) -> Response:
     source about one project take effect in the order in which they came.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in envelope.MEDIA_TYPES:
-        raise UnsupportedMediaType(f"Send one of: {', '.join(envelope.MEDIA_TYPES)}.")
     headers = request.headers.items()
     mode = reading.Mode(
         batched=media_type == envelope.BATCHED, binary=any(name.startswith("ce-") for name, _ in headers)
@@ -89,13 +94,13 @@ async def list_ingested_events(
 
 @router.get("/events/{event_id}", response_model=InboundEventRead, **operation(Permission.EVENT_READ, 404))
 async def get_ingested_event(
-    call: Current, event_id: Annotated[UUID, Path(description="Our id of the event, as the 202 gave it.")]
+    call: Current, event_id: Annotated[str, Path(max_length=64, description="Our id of the event, as the 202 gave it.")]
 ) -> Response:
     """Tell what became of an event that came in.
 
     Once it is applied, `PMO-Position` names the effect: a read with `PMO-Wait-For` sees it.
     """
-    version, image, effect = await service.find_event(call.tx, event_id, call.own_only)
+    version, image, effect = await service.find_event(call.tx, identifier_of(event_id), call.own_only)
     response = call.one(version, image)
     if effect is not None:
         response.headers["PMO-Position"] = effect

@@ -13,23 +13,14 @@ from services.projects.domain.images import TaskRead
 from services.projects.entities import TASK
 from services.projects.service import tasks as service
 from shared import entity, pagination
-from shared.errors import NotFound
 from shared.pagination import Paging
 from shared.permissions import Permission
-from shared.route import MERGE_PATCH, Current, Operation, operation
-from shared.types import Instant, as_uuid
+from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
+from shared.types import Instant
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
 TaskRef = Annotated[str, Path(max_length=64, description="The task's id.")]
-
-
-def task_id_of(text: str) -> UUID:
-    """Return the task's id; raises NotFound for what cannot be one."""
-    identifier = as_uuid(text)
-    if identifier is None:
-        raise NotFound
-    return identifier
 
 
 @router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404))
@@ -76,7 +67,7 @@ async def create_task(call: Current, project_id: ProjectRef, body: TaskCreate) -
 @router.get("/{task_id}", response_model=TaskRead, **operation(Permission.PLAN_READ, 404))
 async def get_task(call: Current, project_id: ProjectRef, task_id: TaskRef, as_of: AsOf = None) -> Response:
     """Return one task; with as_of, as it was then."""
-    identifier = task_id_of(task_id)
+    identifier = identifier_of(task_id)
     if as_of is not None:
         project = await repository.project_row(call.tx, project_id, call.own_only)
         await repository.task_row(call.tx, project["id"], identifier)
@@ -97,7 +88,7 @@ async def update_task(
     body: Annotated[TaskUpdate, Body(media_type=MERGE_PATCH[0])],
 ) -> Response:
     """Change a task; progress counts as of now."""
-    identifier = task_id_of(task_id)
+    identifier = identifier_of(task_id)
     written = await service.update_task(call.tx, project_id, call.own_only, identifier, call.expected, body.changes())
     return call.written(written)
 
@@ -105,5 +96,5 @@ async def update_task(
 @router.delete("/{task_id}", status_code=204, **operation(Permission.PLAN_UPDATE, 404, 409, 412, 428))
 async def delete_task(call: Current, project_id: ProjectRef, task_id: TaskRef) -> Response:
     """Delete a task with its links and assignments."""
-    identifier = task_id_of(task_id)
+    identifier = identifier_of(task_id)
     return call.written(await service.delete_task(call.tx, project_id, call.own_only, identifier, call.expected))
