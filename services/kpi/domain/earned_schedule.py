@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Self
 
-from services.kpi.domain.measure import Measure, Reason
+from services.kpi.domain.measure import Measure, UndefinedReason
 
 
 class InvalidPlannedCurve(ValueError):
@@ -67,11 +67,11 @@ class PlannedCurve:
         if value is None:
             return earned
         if not self.values:
-            return Measure.undefined(Reason.NO_PLANNED_DURATION)
+            return Measure.undefined(UndefinedReason.NO_PLANNED_DURATION)
         if not 0 <= value <= budget:
             raise InvalidPlannedCurve("earned value is outside the planned curve")
         if budget == 0:
-            return Measure.undefined(Reason.NO_BUDGET)
+            return Measure.undefined(UndefinedReason.NO_BUDGET)
         if value in (0, budget):
             return Measure.known(self.planned_duration if value else 0)
         whole = bisect_right(self.values, value)
@@ -79,7 +79,7 @@ class PlannedCurve:
             return Measure.known(bisect_left(self.values, value) + 1)
         reached = Measure.known(self.values[whole - 1] if whole else 0)
         rise = Measure.known(self.values[whole]) - reached
-        return Measure.known(whole) + (earned - reached).over(rise, Reason.NO_PLANNED_VALUE)
+        return Measure.known(whole) + (earned - reached).over(rise, UndefinedReason.NO_PLANNED_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class EarnedSchedule:
     @property
     def schedule_performance_index_time(self) -> Measure:
         """SPI(t) = ES / AT."""
-        return self.earned.over(self.actual_time, Reason.NO_TIME_ELAPSED)
+        return self.earned.over(self.actual_time, UndefinedReason.NO_TIME_ELAPSED)
 
     def estimate_at_completion_time(self, performance_factor: Measure | None = None) -> Measure:
         """IEAC(t) = AT + (PD − ES) / PF, the duration to expect; PF is SPI(t) unless given, which makes it PD / SPI(t).
@@ -124,14 +124,14 @@ class EarnedSchedule:
         """
         if performance_factor is not None:
             rest = self.planned_duration - self.earned
-            return self.actual_time + rest.over(performance_factor, Reason.NOTHING_EARNED)
+            return self.actual_time + rest.over(performance_factor, UndefinedReason.NOTHING_EARNED)
         index = self.schedule_performance_index_time
         if index.value is None:
             return index
-        return (self.planned_duration * self.actual_time).over(self.earned, Reason.NOTHING_EARNED)
+        return (self.planned_duration * self.actual_time).over(self.earned, UndefinedReason.NOTHING_EARNED)
 
     def to_complete_schedule_performance_index(self, duration: Measure | None = None) -> Measure:
         """TSPI = (PD − ES) / (D − AT), the pace the rest needs to end after duration D: PD unless given."""
         left = (self.planned_duration if duration is None else duration) - self.actual_time
-        left = left.unless(left.value is not None and left.value <= 0, Reason.NO_TIME_REMAINING)
-        return (self.planned_duration - self.earned).over(left, Reason.NO_TIME_REMAINING)
+        left = left.unless(left.value is not None and left.value <= 0, UndefinedReason.NO_TIME_REMAINING)
+        return (self.planned_duration - self.earned).over(left, UndefinedReason.NO_TIME_REMAINING)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from services.kpi.domain.measure import HUNDRED, Measure, Reason
+from services.kpi.domain.measure import HUNDRED, Measure, UndefinedReason
 
 
 class InvalidEarnedValue(ValueError):
@@ -58,10 +58,10 @@ class EarnedValue:
     ) -> Self:
         """Take plain figures; None is unknown: no baseline, no progress reported, or no actual cost."""
         return cls(
-            Measure.of(budget_at_completion, Reason.NO_BASELINE),
-            Measure.of(planned, Reason.NO_BASELINE),
-            Measure.of(earned, Reason.NO_PROGRESS_REPORTED),
-            Measure.of(actual, Reason.NO_ACTUAL_COST),
+            Measure.of(budget_at_completion, UndefinedReason.NO_BASELINE),
+            Measure.of(planned, UndefinedReason.NO_BASELINE),
+            Measure.of(earned, UndefinedReason.NO_PROGRESS_REPORTED),
+            Measure.of(actual, UndefinedReason.NO_ACTUAL_COST),
         )
 
     @property
@@ -77,22 +77,22 @@ class EarnedValue:
     @property
     def cost_variance_percent(self) -> Measure:
         """CV / EV, in percent."""
-        return (HUNDRED * self.cost_variance).over(self.earned, Reason.NOTHING_EARNED)
+        return (HUNDRED * self.cost_variance).over(self.earned, UndefinedReason.NOTHING_EARNED)
 
     @property
     def schedule_variance_percent(self) -> Measure:
         """SV / PV, in percent."""
-        return (HUNDRED * self.schedule_variance).over(self.planned, Reason.NO_PLANNED_VALUE)
+        return (HUNDRED * self.schedule_variance).over(self.planned, UndefinedReason.NO_PLANNED_VALUE)
 
     @property
     def cost_performance_index(self) -> Measure:
         """CPI = EV / AC."""
-        return self.earned.over(self.actual, Reason.NO_ACTUAL_COST)
+        return self.earned.over(self.actual, UndefinedReason.NO_ACTUAL_COST)
 
     @property
     def schedule_performance_index(self) -> Measure:
         """SPI = EV / PV; ends at 1 however late the project is (see the index in time)."""
-        return self.earned.over(self.planned, Reason.NO_PLANNED_VALUE)
+        return self.earned.over(self.planned, UndefinedReason.NO_PLANNED_VALUE)
 
     @property
     def critical_ratio(self) -> Measure:
@@ -116,8 +116,10 @@ class EarnedValue:
             return undefined
         # Multiplied out, so that there is one division and one rounding: BAC/CPI is BAC·AC/EV.
         if method is EstimateMethod.TYPICAL:
-            return (self.budget_at_completion * self.actual).over(self.earned, Reason.NOTHING_EARNED)
-        rest = (self.work_remaining * self.actual * self.planned).over(self.earned * self.earned, Reason.NOTHING_EARNED)
+            return (self.budget_at_completion * self.actual).over(self.earned, UndefinedReason.NOTHING_EARNED)
+        rest = (self.work_remaining * self.actual * self.planned).over(
+            self.earned * self.earned, UndefinedReason.NOTHING_EARNED
+        )
         return self.actual + rest
 
     def estimate_at_completion_by_factor(self, performance_factor: Decimal) -> Measure:
@@ -143,37 +145,41 @@ class EarnedValue:
     def variance_at_completion_percent(self, estimate_at_completion: Measure | None = None) -> Measure:
         """VAC / BAC, in percent."""
         variance = self.variance_at_completion(estimate_at_completion)
-        return (HUNDRED * variance).over(self.budget_at_completion, Reason.NO_BUDGET)
+        return (HUNDRED * variance).over(self.budget_at_completion, UndefinedReason.NO_BUDGET)
 
     @property
     def to_complete_performance_index(self) -> Measure:
         """TCPI(BAC) = (BAC − EV) / (BAC − AC): the CPI the rest needs to keep the budget; undefined once AC ≥ BAC."""
         left = self.budget_at_completion - self.actual
-        return self.work_remaining.over(_positive(left, Reason.BUDGET_EXHAUSTED), Reason.BUDGET_EXHAUSTED)
+        return self.work_remaining.over(
+            _positive(left, UndefinedReason.BUDGET_EXHAUSTED), UndefinedReason.BUDGET_EXHAUSTED
+        )
 
     def to_complete_performance_index_to(self, estimate_at_completion: Measure) -> Measure:
         """TCPI(EAC) = (BAC − EV) / (EAC − AC); with the typical EAC it equals CPI."""
         left = estimate_at_completion - self.actual
-        return self.work_remaining.over(_positive(left, Reason.ESTIMATE_EXHAUSTED), Reason.ESTIMATE_EXHAUSTED)
+        return self.work_remaining.over(
+            _positive(left, UndefinedReason.ESTIMATE_EXHAUSTED), UndefinedReason.ESTIMATE_EXHAUSTED
+        )
 
     @property
     def percent_complete(self) -> Measure:
         """EV / BAC, in percent."""
-        return (HUNDRED * self.earned).over(self.budget_at_completion, Reason.NO_BUDGET)
+        return (HUNDRED * self.earned).over(self.budget_at_completion, UndefinedReason.NO_BUDGET)
 
     @property
     def percent_spent(self) -> Measure:
         """AC / BAC, in percent; above 100 once the budget is overspent."""
-        return (HUNDRED * self.actual).over(self.budget_at_completion, Reason.NO_BUDGET)
+        return (HUNDRED * self.actual).over(self.budget_at_completion, UndefinedReason.NO_BUDGET)
 
     def percent_spent_of(self, estimate_at_completion: Measure) -> Measure:
         """AC / EAC, in percent."""
-        return (HUNDRED * self.actual).over(estimate_at_completion, Reason.NO_ACTUAL_COST)
+        return (HUNDRED * self.actual).over(estimate_at_completion, UndefinedReason.NO_ACTUAL_COST)
 
     @property
     def percent_scheduled(self) -> Measure:
         """PV / BAC, in percent."""
-        return (HUNDRED * self.planned).over(self.budget_at_completion, Reason.NO_BUDGET)
+        return (HUNDRED * self.planned).over(self.budget_at_completion, UndefinedReason.NO_BUDGET)
 
     def _estimate(self, given: Measure | None) -> Measure:
         return self.estimate_at_completion() if given is None else given
@@ -183,13 +189,13 @@ class EarnedValue:
         if self.budget_at_completion.value is None:
             return self.budget_at_completion
         if self.budget_at_completion.is_zero:
-            return Measure.undefined(Reason.NO_BUDGET)
+            return Measure.undefined(UndefinedReason.NO_BUDGET)
         if performance.value is None:
             return performance
-        return Measure.undefined(Reason.NOTHING_EARNED) if performance.is_zero else None
+        return Measure.undefined(UndefinedReason.NOTHING_EARNED) if performance.is_zero else None
 
 
-def _positive(figure: Measure, reason: Reason) -> Measure:
+def _positive(figure: Measure, reason: UndefinedReason) -> Measure:
     return figure.unless(figure.value is not None and figure.value <= 0, reason)
 
 
@@ -201,7 +207,7 @@ def roll_up(parts: Iterable[EarnedValue]) -> EarnedValue:
     whole: EarnedValue | None = None
     for part in parts:
         whole = part if whole is None else _joined(whole, part)
-    return whole if whole is not None else EarnedValue(*(Measure.undefined(Reason.NO_BASELINE),) * 4)
+    return whole if whole is not None else EarnedValue(*(Measure.undefined(UndefinedReason.NO_BASELINE),) * 4)
 
 
 def _joined(one: EarnedValue, other: EarnedValue) -> EarnedValue:

@@ -4,27 +4,21 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic import Field
 
-from services.kpi.domain.measure import Reason
+from services.kpi.domain.measure import UndefinedReason
 from shared.types import Schema, Text
 
 Number = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["0.936913"])]
 
-METRIC_EXAMPLE: JsonDict = {"value": "0.936913", "unit": "ratio", "reason": None}
-
-
 class MetricRead(Schema):
     """A figure: its value, or null and why."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [METRIC_EXAMPLE]})
 
     value: Number | None
     """A decimal number: money with its currency's digits, everything else with six; null if it is undefined."""
     unit: Text
     """A currency code, `ratio`, `percent` or `working_day`."""
-    reason: Reason | None
+    reason: UndefinedReason | None
     """Why there is no value."""
 
 

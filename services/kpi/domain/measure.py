@@ -10,7 +10,7 @@ from typing import Final, Self
 ARITHMETIC: Final = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 
-class Reason(StrEnum):
+class UndefinedReason(StrEnum):
     """Why a figure is undefined; stable codes."""
 
     NO_BASELINE = "no_baseline"
@@ -47,7 +47,7 @@ class Measure:
     """
 
     value: Decimal | None
-    reason: Reason | None = None
+    reason: UndefinedReason | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value that is not finite, and both or neither of value and reason."""
@@ -57,7 +57,7 @@ class Measure:
             raise ValueError("a measure's value is finite")
 
     @classmethod
-    def of(cls, value: Decimal | int | None, otherwise: Reason) -> Self:
+    def of(cls, value: Decimal | int | None, otherwise: UndefinedReason) -> Self:
         """The value, or `otherwise` where it is None."""
         return cls(None, otherwise) if value is None else cls(Decimal(value))
 
@@ -67,7 +67,7 @@ class Measure:
         return cls(Decimal(value))
 
     @classmethod
-    def undefined(cls, reason: Reason) -> Self:
+    def undefined(cls, reason: UndefinedReason) -> Self:
         """A figure that cannot be given."""
         return cls(None, reason)
 
@@ -83,11 +83,11 @@ class Measure:
         """The product."""
         return self._with(other, ARITHMETIC.multiply)
 
-    def over(self, divisor: "Measure", when_zero: Reason) -> "Measure":
+    def over(self, divisor: "Measure", when_zero: UndefinedReason) -> "Measure":
         """The quotient; `when_zero` where the divisor is zero."""
         return self._with(divisor.unless(divisor.is_zero, when_zero), ARITHMETIC.divide)
 
-    def unless(self, condition: bool, reason: Reason) -> "Measure":
+    def unless(self, condition: bool, reason: UndefinedReason) -> "Measure":
         """This figure, or undefined for the reason given if the condition holds; an undefined figure keeps its own."""
         return Measure(None, reason) if condition and self.value is not None else self
 

@@ -14,7 +14,7 @@ from typing import Final
 from services.kpi.domain.baseline import Baseline
 from services.kpi.domain.earned_schedule import EarnedSchedule
 from services.kpi.domain.earned_value import EarnedValue
-from services.kpi.domain.measure import ARITHMETIC, Measure, Reason
+from services.kpi.domain.measure import ARITHMETIC, Measure, UndefinedReason
 
 RATIO: Final = "ratio"
 PERCENT: Final = "percent"
@@ -51,7 +51,7 @@ class Inputs:
 
     currency: str
     as_of: int
-    baseline: Baseline | Reason
+    baseline: Baseline | UndefinedReason
     earned_minor: Decimal | int | None
     actual_minor: Decimal | int | None
     minor_digits: int = 2
@@ -92,19 +92,19 @@ def metrics(inputs: Inputs) -> Mapping[str, Metric]:
 
 def _earned_value(inputs: Inputs) -> EarnedValue:
     baseline = inputs.baseline
-    actual = _amount(inputs.actual_minor, Reason.NO_ACTUAL_COST, inputs.minor_digits)
-    if isinstance(baseline, Reason):
+    actual = _amount(inputs.actual_minor, UndefinedReason.NO_ACTUAL_COST, inputs.minor_digits)
+    if isinstance(baseline, UndefinedReason):
         unknown = Measure.undefined(baseline)
         return EarnedValue(unknown, unknown, unknown, actual)
     return EarnedValue(
-        _amount(baseline.budget_at_completion, Reason.NO_BASELINE, inputs.minor_digits),
-        _amount(baseline.planned_value(inputs.as_of), Reason.NO_BASELINE, inputs.minor_digits),
-        _amount(inputs.earned_minor, Reason.NO_PROGRESS_REPORTED, inputs.minor_digits),
+        _amount(baseline.budget_at_completion, UndefinedReason.NO_BASELINE, inputs.minor_digits),
+        _amount(baseline.planned_value(inputs.as_of), UndefinedReason.NO_BASELINE, inputs.minor_digits),
+        _amount(inputs.earned_minor, UndefinedReason.NO_PROGRESS_REPORTED, inputs.minor_digits),
         actual,
     )
 
 
-def _amount(minor: Decimal | int | None, otherwise: Reason, digits: int) -> Measure:
+def _amount(minor: Decimal | int | None, otherwise: UndefinedReason, digits: int) -> Measure:
     """Minor units as an amount, rounded to whole ones."""
     if minor is None:
         return Measure.undefined(otherwise)
@@ -113,7 +113,7 @@ def _amount(minor: Decimal | int | None, otherwise: Reason, digits: int) -> Meas
 
 def _earned_schedule(inputs: Inputs, earned: Measure) -> EarnedSchedule:
     baseline = inputs.baseline
-    if isinstance(baseline, Reason):
+    if isinstance(baseline, UndefinedReason):
         return EarnedSchedule(*(Measure.undefined(baseline),) * 3)
     now = inputs.as_of
     in_minor = earned if earned.value is None else Measure(earned.value.scaleb(inputs.minor_digits, context=ARITHMETIC))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from shared.working_time import instant_of, local_of, minute_of
 
 
-class Interval(StrEnum):
+class HistoryInterval(StrEnum):
     """How far the points of a series are apart."""
 
     DAY = "day"
@@ -42,7 +42,7 @@ def day_of_minute(minute: int) -> date:
     return (datetime(2000, 1, 3) + timedelta(minutes=minute - 1)).date()  # noqa: DTZ001 - local wall time
 
 
-def points(first: date, last: date, interval: Interval, after: date | None, most: int) -> list[date]:
+def points(first: date, last: date, interval: HistoryInterval, after: date | None, most: int) -> list[date]:
     """Up to `most` days of a series after a day: the first, the last, and each end of a week or month between."""
     found: list[date] = []
     day = first if after is None else _next(after, interval)
@@ -54,12 +54,12 @@ def points(first: date, last: date, interval: Interval, after: date | None, most
     return found
 
 
-def _next(day: date, interval: Interval) -> date:
+def _next(day: date, interval: HistoryInterval) -> date:
     """The end of the interval that follows a day: the next day, the next Sunday, or the next last of a month."""
     following = day + timedelta(days=1)
-    if interval is Interval.WEEK:
+    if interval is HistoryInterval.WEEK:
         return following + timedelta(days=6 - following.weekday())
-    if interval is Interval.MONTH:
+    if interval is HistoryInterval.MONTH:
         return (following.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     return following
 

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from services.kpi.domain.baseline import Baseline
-from services.kpi.domain.measure import ARITHMETIC, Reason
+from services.kpi.domain.measure import ARITHMETIC, UndefinedReason
 from services.kpi.domain.planned_value import InvalidBaseline, PlannedWork
 from shared.working_time import CalendarError, Shifts, WorkingTime, compile_calendars, from_json, minute_of
 
@@ -63,14 +63,14 @@ class PlanRows:
     project_calendar: UUID | None
 
 
-def compiled(rows: PlanRows) -> Baseline | Reason:
+def compiled(rows: PlanRows) -> Baseline | UndefinedReason:
     """The baseline of a plan, or why there is none.
 
     A task keeps its own calendar, else the project's, and that is Monday to Friday, 8 to 12 and 13 to 17, where none
     is known; a duration in elapsed time runs around the clock.
     """
     if not rows.cost:
-        return Reason.NO_BASELINE
+        return UndefinedReason.NO_BASELINE
     known = _working_times(rows.calendars)
     usual = WorkingTime(_OFFICE_WEEK, {})
     project = usual if rows.project_calendar is None else known.get(rows.project_calendar, usual)
@@ -87,7 +87,7 @@ def compiled(rows: PlanRows) -> Baseline | Reason:
         work = PlannedWork.between(rows.cost, rows.start, rows.finish, positions, calendars)
         return Baseline.compiled(work, calendars, project, min(rows.start), max(rows.finish))
     except InvalidBaseline:
-        return Reason.BASELINE_TOO_LARGE
+        return UndefinedReason.BASELINE_TOO_LARGE
 
 
 def _working_times(calendars: Mapping[UUID, object]) -> dict[UUID, WorkingTime]:

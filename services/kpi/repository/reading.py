@@ -18,7 +18,7 @@ from shared.types import as_uuid
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as metrics depend on it; `newest` is the latest instant that progress was stated for."""
+    """A project as metrics depend on it; `newest` is the latest instant that a leaf's progress was stated for."""
 
     id: UUID
     currency: str
@@ -30,7 +30,10 @@ class Project:
 
 _PROJECT: Final = """
 select t.id, t.currency, t.time_zone, t.status_date, t.plan,
-       (select p.at from progress p where p.organization_id = t.organization_id and p.project_id = t.id
+       (select p.at
+        from progress p
+        join task k on k.organization_id = p.organization_id and k.id = p.task_id and k.is_leaf
+        where p.organization_id = t.organization_id and p.project_id = t.id
         order by p.at desc limit 1) as newest
 from project t where t.organization_id = $1 and not t.is_deleted and
 """
@@ -53,7 +56,13 @@ async def project(tx: Transaction, reference: str, own_only: str | None = None) 
 async def oldest_progress(tx: Transaction, project_id: UUID) -> datetime | None:
     """Return the first instant that progress of a project was stated for."""
     row = await tx.fetchrow(
-        "select at from progress where organization_id = $1 and project_id = $2 order by at limit 1",
+        """
+select p.at
+from progress p
+join task k on k.organization_id = p.organization_id and k.id = p.task_id and k.is_leaf
+where p.organization_id = $1 and p.project_id = $2
+order by p.at limit 1
+""",
         tx.organization_id,
         project_id,
     )

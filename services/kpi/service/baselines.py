@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from services.kpi.domain.baseline import Baseline
-from services.kpi.domain.measure import Reason
+from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.plan import compiled
 from services.kpi.repository import reading
 from services.kpi.repository.reading import Project
@@ -27,9 +27,9 @@ class BaselineCache:
         self._most_plans = most_plans
         self._most_tasks = most_tasks
         self._tasks = 0
-        self._kept: OrderedDict[tuple[UUID, UUID], tuple[Baseline | Reason, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, UUID], tuple[Baseline | UndefinedReason, int]] = OrderedDict()
 
-    def get(self, organization_id: UUID, plan: UUID) -> Baseline | Reason | None:
+    def get(self, organization_id: UUID, plan: UUID) -> Baseline | UndefinedReason | None:
         """Return what was compiled of a plan, if it is kept."""
         found = self._kept.get((organization_id, plan))
         if found is None:
@@ -37,7 +37,7 @@ class BaselineCache:
         self._kept.move_to_end((organization_id, plan))
         return found[0]
 
-    def put(self, organization_id: UUID, plan: UUID, baseline: Baseline | Reason, tasks: int) -> None:
+    def put(self, organization_id: UUID, plan: UUID, baseline: Baseline | UndefinedReason, tasks: int) -> None:
         """Keep a plan, and let go of those that were not asked for longest."""
         before = self._kept.pop((organization_id, plan), None)
         self._tasks += tasks - (before[1] if before else 0)
@@ -56,7 +56,7 @@ CACHE: Final = BaselineCache()
 """The cache of this process."""
 
 
-async def baseline_of(tx: Transaction, project: Project) -> tuple[UUID, Baseline | Reason]:
+async def baseline_of(tx: Transaction, project: Project) -> tuple[UUID, Baseline | UndefinedReason]:
     """Return a project's baseline, and of which state of its plan: it may have changed since the project was read."""
     found = CACHE.get(tx.organization_id, project.plan)
     if found is not None:

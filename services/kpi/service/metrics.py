@@ -10,10 +10,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.kpi.domain.baseline import Baseline
-from services.kpi.domain.measure import Reason
+from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.metrics import Inputs, Metric, metrics
 from services.kpi.domain.moments import (
-    Interval,
+    HistoryInterval,
     as_utc,
     day_of_minute,
     default_moment,
@@ -76,7 +76,7 @@ async def metrics_at(
 class Series:
     """Which points of a project's history are asked for; what is None is chosen to fit the project."""
 
-    interval: Interval
+    interval: HistoryInterval
     first: datetime | date | None
     last: datetime | date | None
     after: date | None
@@ -130,7 +130,7 @@ def _day(asked: datetime | date | None, zone: ZoneInfo) -> date | None:
 
 
 async def _usual_range(
-    tx: Transaction, project: Project, baseline: Baseline | Reason, now: datetime, zone: ZoneInfo
+    tx: Transaction, project: Project, baseline: Baseline | UndefinedReason, now: datetime, zone: ZoneInfo
 ) -> tuple[date, date]:
     present = _present(project, now, zone).date()
     newest = None if project.newest is None else project.newest.astimezone(zone).date()
@@ -176,7 +176,7 @@ class _Computation:
 
     project: Project
     zone: ZoneInfo
-    baseline: Baseline | Reason
+    baseline: Baseline | UndefinedReason
     instants: Sequence[datetime]
     standings: Sequence[Standing]
     finish: Finish | None

@@ -9,7 +9,7 @@ import pytest
 
 from services.kpi.domain.images import KpisRead
 from shared.testing.http import Api
-from tests.service.kpi.story import Story, fortnight, later, plan
+from tests.service.kpi.story import Story, fortnight, later, plan, task
 
 AMSTERDAM = "Europe/Amsterdam"
 
@@ -195,6 +195,33 @@ async def test_other_instants_are_refused(director: httpx2.AsyncClient, where: s
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"query/{where}"]
+
+
+async def test_metrics_that_are_the_same_need_not_be_sent_again(live: Story, director: httpx2.AsyncClient) -> None:
+    project_id = await live.bring(plan())
+    await live.tell(project_id)
+    path = f"/v1/projects/{project_id}/kpis"
+    known = (await director.get(path)).headers["etag"]
+    again = await director.get(path, headers={"If-None-Match": known})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", known)
+    await live.push(project_id, "1", later(), 61)
+    await live.tell(project_id)
+    changed = await director.get(path, headers={"If-None-Match": known})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != known
+
+
+async def test_progress_of_what_became_a_summary_counts_no_more(live: Story, director: httpx2.AsyncClient) -> None:
+    project_id = await live.bring(plan())
+    await live.push(project_id, "2", later(5), 80, "1.00")
+    await live.tell(project_id)
+    assert (await read(director, project_id))["as_of"] == "2026-03-06T22:00:00+00:00"
+    summary = task("2", "2026-03-09T08:00", "2026-03-13T17:00", "10000.00", is_summary=True)
+    await live.bring(plan((fortnight()[0], summary)), project_id)
+    await live.tell(project_id)
+    found = await read(director, project_id)
+    assert found["as_of"] == "2026-03-06T17:00:00+00:00"
+    assert values(found, "budget_at_completion", "earned_value", "actual_cost") == ["10000.00", "6000.00", "7000.00"]
 
 
 @pytest.mark.parametrize("query", ["asof=2026-01-01", "as_of=2026-01-01&as_of=2026-01-02"])

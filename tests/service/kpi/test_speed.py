@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.kpi.domain.measure import Reason
-from services.kpi.domain.moments import Interval
+from services.kpi.domain.measure import UndefinedReason
+from services.kpi.domain.moments import HistoryInterval
 from services.kpi.domain.plan import BaselineDates
 from services.kpi.repository import facts
 from services.kpi.repository import reading as hot
@@ -83,7 +83,7 @@ async def test_metrics_of_a_large_plan_come_in_time(
 
 async def test_a_page_of_history_goes_once_over_the_facts(quiet_database: Database, organization: UUID) -> None:
     project_id = await large(quiet_database, organization, 2_000, 10)
-    asked = Series(Interval.DAY, date(2026, 1, 5), date(2026, 12, 31), None, 200)
+    asked = Series(HistoryInterval.DAY, date(2026, 1, 5), date(2026, 12, 31), None, 200)
     async with reading(quiet_database, organization) as tx:
         began = time.perf_counter()
         history = await metrics_over_time(tx, str(project_id), None, asked, NOW)
@@ -104,7 +104,7 @@ async def test_the_event_loop_is_not_held_up(quiet_database: Database, organizat
             await asyncio.sleep(0.001)
             longest = max(longest, time.perf_counter() - began)
 
-    asked = Series(Interval.DAY, date(2026, 1, 5), date(2026, 12, 31), None, 200)
+    asked = Series(HistoryInterval.DAY, date(2026, 1, 5), date(2026, 12, 31), None, 200)
     pauses = []
     for _ in range(4):
         baselines.CACHE.clear()
@@ -159,7 +159,7 @@ async def test_a_known_plan_is_asked_for_with_two_statements(
 def test_the_cache_lets_go_of_what_was_not_asked_for_longest() -> None:
     cache = baselines.BaselineCache(most_plans=3, most_tasks=100)
     organization, plans = uuid4(), [uuid4() for _ in range(6)]
-    reason = Reason.NO_BASELINE
+    reason = UndefinedReason.NO_BASELINE
     for plan in plans[:3]:
         cache.put(organization, plan, reason, 10)
     assert cache.get(organization, plans[0]) is reason

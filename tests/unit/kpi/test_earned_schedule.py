@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.kpi.domain.earned_schedule import Convention, EarnedSchedule, InvalidPlannedCurve, PlannedCurve
-from services.kpi.domain.measure import Measure, Reason
+from services.kpi.domain.measure import Measure, UndefinedReason
 
 PLATEAU = PlannedCurve.of([1, 2, 2, 3, 5])
 
@@ -72,7 +72,7 @@ def test_the_forecast_with_the_time_index_is_the_planned_duration_over_it(
     schedule = EarnedSchedule.on(curve, Measure.known(earned), Measure.known(elapsed))
     index = schedule.schedule_performance_index_time
     assert index.value is not None
-    simple = schedule.planned_duration.over(index, Reason.NOTHING_EARNED).value
+    simple = schedule.planned_duration.over(index, UndefinedReason.NOTHING_EARNED).value
     for figure in (schedule.estimate_at_completion_time(), schedule.estimate_at_completion_time(index)):
         assert figure.value == pytest.approx(simple, rel=Decimal("1e-40"))
     assert schedule.schedule_variance_time.value is not None
@@ -112,7 +112,7 @@ def test_earned_value_off_the_curve_is_refused(earned: Decimal | int) -> None:
 
 
 def test_an_undefined_earned_value_keeps_its_reason() -> None:
-    unknown = Measure.undefined(Reason.NO_PROGRESS_REPORTED)
+    unknown = Measure.undefined(UndefinedReason.NO_PROGRESS_REPORTED)
     schedule = EarnedSchedule.on(PLATEAU, unknown, Measure.known(3))
     for figure in (
         schedule.earned,
@@ -121,25 +121,25 @@ def test_an_undefined_earned_value_keeps_its_reason() -> None:
         schedule.estimate_at_completion_time(),
         schedule.to_complete_schedule_performance_index(),
     ):
-        assert figure.reason is Reason.NO_PROGRESS_REPORTED
+        assert figure.reason is UndefinedReason.NO_PROGRESS_REPORTED
 
 
 def test_curves_without_periods_or_cost_give_no_earned_schedule() -> None:
-    assert PlannedCurve.of([]).earned_schedule(Measure.known(0)).reason is Reason.NO_PLANNED_DURATION
-    assert PlannedCurve.of([0, 0]).earned_schedule(Measure.known(0)).reason is Reason.NO_BUDGET
+    assert PlannedCurve.of([]).earned_schedule(Measure.known(0)).reason is UndefinedReason.NO_PLANNED_DURATION
+    assert PlannedCurve.of([0, 0]).earned_schedule(Measure.known(0)).reason is UndefinedReason.NO_BUDGET
 
 
 def test_before_any_time_has_passed_there_is_no_index_in_time() -> None:
     schedule = EarnedSchedule.on(PLATEAU, Measure.known(1), Measure.known(0))
-    assert schedule.schedule_performance_index_time.reason is Reason.NO_TIME_ELAPSED
-    assert schedule.estimate_at_completion_time().reason is Reason.NO_TIME_ELAPSED
+    assert schedule.schedule_performance_index_time.reason is UndefinedReason.NO_TIME_ELAPSED
+    assert schedule.estimate_at_completion_time().reason is UndefinedReason.NO_TIME_ELAPSED
     assert schedule.schedule_variance_time.value == 1
 
 
 def test_time_without_anything_earned_is_an_index_of_zero_and_no_forecast() -> None:
     schedule = EarnedSchedule.on(PLATEAU, Measure.known(0), Measure.known(2))
     assert schedule.schedule_performance_index_time.value == 0
-    assert schedule.estimate_at_completion_time().reason is Reason.NOTHING_EARNED
+    assert schedule.estimate_at_completion_time().reason is UndefinedReason.NOTHING_EARNED
     assert schedule.estimate_at_completion_time(Measure.known(1)).value == 7
 
 
@@ -148,7 +148,7 @@ def test_the_pace_to_complete_is_what_is_left_of_the_plan_over_what_is_left_of_t
     assert schedule.to_complete_schedule_performance_index().value == Decimal("1.5")
     assert schedule.to_complete_schedule_performance_index(Measure.known(6)).value == 1
     late = EarnedSchedule.on(PlannedCurve.of([1, 2, 3, 4, 5]), Measure.known(2), Measure.known(5))
-    assert late.to_complete_schedule_performance_index().reason is Reason.NO_TIME_REMAINING
+    assert late.to_complete_schedule_performance_index().reason is UndefinedReason.NO_TIME_REMAINING
 
 
 def test_the_index_in_time_keeps_the_delay_of_a_finished_project() -> None:

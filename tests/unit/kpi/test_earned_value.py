@@ -13,7 +13,7 @@ from services.kpi.domain.earned_value import (
     bottom_up_estimate,
     roll_up,
 )
-from services.kpi.domain.measure import ARITHMETIC, Measure, Reason
+from services.kpi.domain.measure import ARITHMETIC, Measure, UndefinedReason
 
 cents = st.integers(min_value=0, max_value=10**15)
 
@@ -34,7 +34,7 @@ def close(one: Measure, other: Measure) -> bool:
     return abs(ARITHMETIC.subtract(one.value, other.value)) <= ARITHMETIC.scaleb(scale, -45)
 
 
-def reason_of(figure: Measure) -> Reason | None:
+def reason_of(figure: Measure) -> UndefinedReason | None:
     assert (figure.value is None) == (figure.reason is not None)
     return figure.reason
 
@@ -57,8 +57,10 @@ def test_what_is_spent_and_what_is_left_make_the_estimate(value: EarnedValue, me
 def test_the_typical_estimate_is_the_budget_over_the_index(value: EarnedValue) -> None:
     estimate = value.estimate_at_completion()
     assume(estimate.value is not None)
-    assert close(estimate, value.budget_at_completion.over(value.cost_performance_index, Reason.NOTHING_EARNED))
-    rest = value.work_remaining.over(value.cost_performance_index, Reason.NOTHING_EARNED)
+    assert close(
+        estimate, value.budget_at_completion.over(value.cost_performance_index, UndefinedReason.NOTHING_EARNED)
+    )
+    rest = value.work_remaining.over(value.cost_performance_index, UndefinedReason.NOTHING_EARNED)
     assert close(estimate, value.actual + rest)
 
 
@@ -66,7 +68,7 @@ def test_the_typical_estimate_is_the_budget_over_the_index(value: EarnedValue) -
 def test_the_combined_estimate_divides_the_rest_by_both_indices(value: EarnedValue) -> None:
     estimate = value.estimate_at_completion(EstimateMethod.COMBINED)
     assume(estimate.value is not None)
-    rest = value.work_remaining.over(value.critical_ratio, Reason.NOTHING_EARNED)
+    rest = value.work_remaining.over(value.critical_ratio, UndefinedReason.NOTHING_EARNED)
     assert close(estimate, value.actual + rest)
 
 
@@ -140,20 +142,20 @@ def test_top_down_and_bottom_up_estimates_of_a_whole_differ() -> None:
 
 def test_a_part_without_progress_leaves_the_whole_without_earned_value() -> None:
     whole = roll_up([EarnedValue.of(100, 50, 10, 20), EarnedValue.of(100, 50, None, 20)])
-    assert reason_of(whole.earned) is Reason.NO_PROGRESS_REPORTED
+    assert reason_of(whole.earned) is UndefinedReason.NO_PROGRESS_REPORTED
     assert whole.budget_at_completion.value == 200
 
 
 def test_no_parts_have_no_baseline() -> None:
-    assert reason_of(roll_up([]).cost_performance_index) is Reason.NO_BASELINE
+    assert reason_of(roll_up([]).cost_performance_index) is UndefinedReason.NO_BASELINE
 
 
 def test_without_a_baseline_only_the_actual_cost_is_known() -> None:
     value = EarnedValue.of(None, None, None, 40)
     assert value.actual.value == 40
-    assert reason_of(value.planned) is Reason.NO_BASELINE
-    assert reason_of(value.percent_spent) is Reason.NO_BASELINE
-    assert reason_of(value.estimate_at_completion()) is Reason.NO_BASELINE
+    assert reason_of(value.planned) is UndefinedReason.NO_BASELINE
+    assert reason_of(value.percent_spent) is UndefinedReason.NO_BASELINE
+    assert reason_of(value.estimate_at_completion()) is UndefinedReason.NO_BASELINE
 
 
 def test_before_any_progress_the_earned_value_and_what_follows_are_undefined() -> None:
@@ -167,40 +169,40 @@ def test_before_any_progress_the_earned_value_and_what_follows_are_undefined() -
         value.estimate_at_completion(EstimateMethod.ATYPICAL),
         value.to_complete_performance_index,
     ):
-        assert reason_of(figure) is Reason.NO_PROGRESS_REPORTED
+        assert reason_of(figure) is UndefinedReason.NO_PROGRESS_REPORTED
     assert value.percent_spent.value == 40
 
 
 @pytest.mark.parametrize("actual", [None, 0])
 def test_without_actual_cost_there_is_no_cost_index(actual: int | None) -> None:
     value = EarnedValue.of(100, 50, 10, actual)
-    assert reason_of(value.cost_performance_index) is Reason.NO_ACTUAL_COST
-    assert reason_of(value.estimate_at_completion()) is Reason.NO_ACTUAL_COST
+    assert reason_of(value.cost_performance_index) is UndefinedReason.NO_ACTUAL_COST
+    assert reason_of(value.estimate_at_completion()) is UndefinedReason.NO_ACTUAL_COST
     assert value.cost_variance.value == (None if actual is None else 10)
     assert value.schedule_performance_index.value == Decimal("0.2")
 
 
 def test_before_any_planned_work_there_is_no_schedule_index() -> None:
     value = EarnedValue.of(100, 0, 10, 5)
-    assert reason_of(value.schedule_performance_index) is Reason.NO_PLANNED_VALUE
-    assert reason_of(value.schedule_variance_percent) is Reason.NO_PLANNED_VALUE
-    assert reason_of(value.estimate_at_completion(EstimateMethod.COMBINED)) is Reason.NO_PLANNED_VALUE
+    assert reason_of(value.schedule_performance_index) is UndefinedReason.NO_PLANNED_VALUE
+    assert reason_of(value.schedule_variance_percent) is UndefinedReason.NO_PLANNED_VALUE
+    assert reason_of(value.estimate_at_completion(EstimateMethod.COMBINED)) is UndefinedReason.NO_PLANNED_VALUE
     assert value.cost_performance_index.value == 2
 
 
 def test_cost_without_anything_earned_is_an_index_of_zero_and_no_forecast() -> None:
     value = EarnedValue.of(100, 50, 0, 40)
     assert value.cost_performance_index.value == 0
-    assert reason_of(value.estimate_at_completion()) is Reason.NOTHING_EARNED
-    assert reason_of(value.estimate_at_completion(EstimateMethod.COMBINED)) is Reason.NOTHING_EARNED
-    assert reason_of(value.cost_variance_percent) is Reason.NOTHING_EARNED
+    assert reason_of(value.estimate_at_completion()) is UndefinedReason.NOTHING_EARNED
+    assert reason_of(value.estimate_at_completion(EstimateMethod.COMBINED)) is UndefinedReason.NOTHING_EARNED
+    assert reason_of(value.cost_variance_percent) is UndefinedReason.NOTHING_EARNED
     assert value.estimate_at_completion(EstimateMethod.ATYPICAL).value == 140
 
 
 @pytest.mark.parametrize("actual", [100, 120])
 def test_a_spent_budget_leaves_no_index_to_complete_it(actual: int) -> None:
     value = EarnedValue.of(100, 50, 60, actual)
-    assert reason_of(value.to_complete_performance_index) is Reason.BUDGET_EXHAUSTED
+    assert reason_of(value.to_complete_performance_index) is UndefinedReason.BUDGET_EXHAUSTED
     assert close(value.to_complete_performance_index_to(value.estimate_at_completion()), value.cost_performance_index)
 
 
@@ -209,13 +211,13 @@ def test_a_finished_project_has_nothing_left_to_estimate() -> None:
     assert value.estimate_at_completion().value == 120
     assert value.estimate_to_complete().value == 0
     index = value.to_complete_performance_index_to(value.estimate_at_completion())
-    assert reason_of(index) is Reason.ESTIMATE_EXHAUSTED
+    assert reason_of(index) is UndefinedReason.ESTIMATE_EXHAUSTED
 
 
 def test_a_baseline_without_cost_has_no_percentages() -> None:
     value = EarnedValue.of(0, 0, 0, 40)
-    assert reason_of(value.percent_complete) is Reason.NO_BUDGET
-    assert reason_of(value.estimate_at_completion()) is Reason.NO_BUDGET
+    assert reason_of(value.percent_complete) is UndefinedReason.NO_BUDGET
+    assert reason_of(value.estimate_at_completion()) is UndefinedReason.NO_BUDGET
 
 
 def test_more_earned_than_budgeted_is_refused() -> None:
@@ -251,4 +253,4 @@ def test_a_measure_has_either_a_value_or_a_reason() -> None:
     with pytest.raises(ValueError, match="either"):
         Measure(None)
     with pytest.raises(ValueError, match="either"):
-        Measure(Decimal(1), Reason.NO_BASELINE)
+        Measure(Decimal(1), UndefinedReason.NO_BASELINE)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from services.kpi.domain.baseline import Baseline
 from services.kpi.domain.earned_value import InvalidEarnedValue
-from services.kpi.domain.measure import Reason
+from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.metrics import Inputs, Metric, metrics
 from services.kpi.domain.planned_value import PlannedWork
 from shared.working_time import minute_of
@@ -93,13 +93,13 @@ def test_names_and_units_are_those_of_the_contract() -> None:
 
 
 def test_without_a_baseline_only_the_actual_cost_is_known() -> None:
-    figures = shown(metrics(replace(inputs(), baseline=Reason.NO_BASELINE)))
+    figures = shown(metrics(replace(inputs(), baseline=UndefinedReason.NO_BASELINE)))
     assert figures.pop("actual_cost") == "12000.00"
     assert set(figures.values()) == {"no_baseline"}
 
 
 def test_a_baseline_that_cannot_be_used_says_why() -> None:
-    figures = shown(metrics(replace(inputs(), baseline=Reason.BASELINE_TOO_LARGE)))
+    figures = shown(metrics(replace(inputs(), baseline=UndefinedReason.BASELINE_TOO_LARGE)))
     assert figures["budget_at_completion"] == figures["earned_schedule"] == "baseline_too_large"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kpi.domain.moments import (
-    Interval,
+    HistoryInterval,
     day_of_minute,
     default_moment,
     end_of_day,
@@ -88,8 +88,10 @@ def test_midnight_belongs_to_the_day_before() -> None:
 DAYS = st.dates(date(1990, 1, 1), date(2040, 1, 1))
 
 
-@given(DAYS, st.integers(0, 400), st.sampled_from(Interval), st.integers(1, 50))
-def test_pages_of_a_series_join_to_the_whole_of_it(first: date, length: int, interval: Interval, size: int) -> None:
+@given(DAYS, st.integers(0, 400), st.sampled_from(HistoryInterval), st.integers(1, 50))
+def test_pages_of_a_series_join_to_the_whole_of_it(
+    first: date, length: int, interval: HistoryInterval, size: int
+) -> None:
     last = first + timedelta(days=length)
     whole = points(first, last, interval, None, 10_000)
     assert (whole[0], whole[-1]) == (first, last)
@@ -102,11 +104,11 @@ def test_pages_of_a_series_join_to_the_whole_of_it(first: date, length: int, int
     assert paged == whole
     assert points(first, last, interval, last, size) == []
     for day in whole[1:-1]:
-        assert interval is not Interval.WEEK or day.isoweekday() == 7
-        assert interval is not Interval.MONTH or (day + timedelta(days=1)).day == 1
+        assert interval is not HistoryInterval.WEEK or day.isoweekday() == 7
+        assert interval is not HistoryInterval.MONTH or (day + timedelta(days=1)).day == 1
     between = {first + timedelta(days=n) for n in range(length + 1)} - set(whole)
-    assert not [day for day in between if interval is Interval.DAY or _ends(day, interval)]
+    assert not [day for day in between if interval is HistoryInterval.DAY or _ends(day, interval)]
 
 
-def _ends(day: date, interval: Interval) -> bool:
-    return day.isoweekday() == 7 if interval is Interval.WEEK else (day + timedelta(days=1)).day == 1
+def _ends(day: date, interval: HistoryInterval) -> bool:
+    return day.isoweekday() == 7 if interval is HistoryInterval.WEEK else (day + timedelta(days=1)).day == 1

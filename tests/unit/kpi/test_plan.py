@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.kpi.domain.baseline import Baseline
-from services.kpi.domain.measure import Reason
+from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.plan import BaselineDates, PlanRows, baseline_of, compiled, minor_units
 from shared.working_time import WorkingCalendar, minute_of, to_json
 from tests.unit.kpi.plans import OFFICE, at
@@ -46,7 +46,7 @@ def planned(given: PlanRows, minute: int) -> int:
 
 def test_without_baselined_tasks_there_is_no_baseline() -> None:
     empty: dict[str, Any] = {key: [] for key in ("cost", "start", "finish", "calendar", "is_elapsed")}
-    assert compiled(rows(**empty)) is Reason.NO_BASELINE
+    assert compiled(rows(**empty)) is UndefinedReason.NO_BASELINE
 
 
 def test_where_no_calendar_is_known_the_office_week_is_worked() -> None:
@@ -88,7 +88,7 @@ def test_a_calendar_that_cannot_be_worked_by_gives_way_to_the_office_week(calend
 
 def test_a_budget_that_cannot_be_added_up_is_told_apart() -> None:
     huge = rows(cost=[2**62] * 2, start=[0, 0], finish=[1, 1], calendar=[None, None], is_elapsed=[False, False])
-    assert compiled(huge) is Reason.BASELINE_TOO_LARGE
+    assert compiled(huge) is UndefinedReason.BASELINE_TOO_LARGE
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from services.kpi.domain.earned_schedule import Convention, EarnedSchedule, PlannedCurve
 from services.kpi.domain.earned_value import EarnedValue, EstimateMethod, roll_up
-from services.kpi.domain.measure import Measure, Reason
+from services.kpi.domain.measure import Measure, UndefinedReason
 from tests.unit.kpi.cases import each, load
 
 EXAMPLES: Final = "evm/published_examples.json"
@@ -85,14 +85,14 @@ def test_earned_value_equals_the_published_figures(case: dict[str, Any]) -> None
 def test_earned_schedule_equals_the_published_figures(case: dict[str, Any]) -> None:
     planned = curve(case["pv"])
     earned = Measure(decimal(case["EV"]))
-    elapsed = Measure.of(case.get("AT"), Reason.NO_TIME_ELAPSED)
+    elapsed = Measure.of(case.get("AT"), UndefinedReason.NO_TIME_ELAPSED)
     convention = Convention(case.get("convention", Convention.PLATEAU_END))
     schedule = EarnedSchedule.on(planned, earned, elapsed, convention)
     assert planned.planned_duration == case["PD"]
     for name, printed in case["expected"].items():
         if name == "SPI":
             planned_value = Measure.known(planned.values[min(case["AT"], case["PD"]) - 1])
-            assert_printed(earned.over(planned_value, Reason.NO_PLANNED_VALUE), printed, 1e-6)
+            assert_printed(earned.over(planned_value, UndefinedReason.NO_PLANNED_VALUE), printed, 1e-6)
         else:
             # Printed to six decimals or fewer.
             assert_printed(SCHEDULE[name.upper()](schedule), printed, 5e-5)
@@ -112,7 +112,7 @@ def test_validation_cases_hold(case: dict[str, Any]) -> None:
     assert given["pv"][0] == 0
     planned = curve(given["pv"][1:])
     earned = decimal(given["ev"])
-    elapsed = Measure.of(given.get("at"), Reason.NO_TIME_ELAPSED)
+    elapsed = Measure.of(given.get("at"), UndefinedReason.NO_TIME_ELAPSED)
     schedule = EarnedSchedule.on(planned, Measure(earned), elapsed)
     planned_value = decimal(given["pv"][given["at"]]) if "at" in given else None
     value = EarnedValue.of(planned.budget_at_completion, planned_value, earned, given.get("ac"))
