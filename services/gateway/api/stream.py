@@ -6,8 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.sse import EventSourceResponse
 from pydantic import StringConstraints
+from starlette.responses import StreamingResponse
 
 from services.gateway.api.route import Caller, DirectOperation
 from services.gateway.domain.live import PATTERN, Wanted
@@ -20,6 +20,14 @@ from shared.route import operation
 router = APIRouter(prefix="/v1/stream", tags=["stream"], route_class=DirectOperation)
 
 Pattern = Annotated[str, StringConstraints(pattern=PATTERN, max_length=100)]
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events as they are made elsewhere; FastAPI's own class wants to make them itself."""
+
+    media_type = "text/event-stream"
+
+
 _ANSWER = {
     "description": "The stream, until either side ends it.",
     "content": {
@@ -36,7 +44,7 @@ _DECLARED = operation(Permission.STREAM_READ, extra={"x-pmo-stream": True})
 
 @router.get(
     "",
-    response_class=EventSourceResponse,
+    response_class=EventStream,
     response_model=None,
     openapi_extra=_DECLARED["openapi_extra"],
     responses={200: _ANSWER, **_DECLARED["responses"]},
@@ -96,4 +104,4 @@ async def watch_events(
             async for frame in frames:
                 yield frame
 
-    return EventSourceResponse(content(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return EventStream(content(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

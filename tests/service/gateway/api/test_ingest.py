@@ -206,7 +206,8 @@ async def test_what_a_service_says_became_of_an_event_is_shown(
             await bus.publish("PROJECTS", subject_of(kind, organization, project), body, {"Pmo-Version": str(version)})
 
     async def settled() -> bool:
-        return (await director.get(f"{PATH}/{items[1]['id']}")).json()["status"] != "accepted"
+        read = await director.get(f"{PATH}/{items[1]['id']}")
+        return bool(read.json()["status"] != "accepted")
 
     await eventually(settled)
     rejected = await director.get(f"{PATH}/{items[1]['id']}")
