@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Self
+from typing import Final, Self, overload
 
 from services.kpi.domain.earned_schedule import PlannedCurve
 from services.kpi.domain.measure import ARITHMETIC
@@ -47,13 +47,11 @@ class Baseline:
         ends = _working_day_ends(project_calendar, start, finish)
         if ends:
             ends[-1] = finish
-        planned = work.curve(indexes_at(calendars, ends))
+        planned = PlannedValues(work, calendars, ends)
         if planned and planned[-1] != work.budget_at_completion:
             raise InvalidBaseline("a task is planned beyond the baseline finish")
         later = WorkingDays(project_calendar, (finish - 1) // DAY + 1)
-        return cls(
-            work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve.of(planned), later
-        )
+        return cls(work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve(planned), later)
 
     @property
     def budget_at_completion(self) -> int:
@@ -89,6 +87,42 @@ class Baseline:
         at_begin = index(begin)
         total = index(end) - at_begin
         return ARITHMETIC.divide(Decimal(index(now) - at_begin), Decimal(total)) if total else Decimal(0)
+
+
+class PlannedValues(Sequence[int]):
+    """Planned value at instants, in minor units, each computed when it is first looked at.
+
+    A search looks at few of them, so that the length of a plan costs next to nothing.
+    """
+
+    __slots__ = ("_calendars", "_instants", "_known", "_work")
+
+    def __init__(self, work: PlannedWork, calendars: Sequence[WorkingIndex], instants: Sequence[int]) -> None:
+        """Take the work, its calendars and ascending local minutes."""
+        self._work = work
+        self._calendars = calendars
+        self._instants = instants
+        self._known: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """How many instants there are."""
+        return len(self._instants)
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[int, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> int | tuple[int, ...]:
+        """The value at one instant, or the values at some."""
+        if isinstance(at, slice):
+            return tuple(self[each] for each in range(len(self))[at])
+        minute = self._instants[at]
+        value = self._known.get(minute)
+        if value is None:
+            value = self._known[minute] = self._work.value_at(indexes_at(self._calendars, (minute,)))
+        return value
 
 
 class WorkingDays:

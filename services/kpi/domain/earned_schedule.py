@@ -31,20 +31,20 @@ class Convention(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedCurve:
-    """Cumulative planned value at the end of periods 1…PD; zero at 0 and held at the last value after PD."""
+    """Cumulative planned value at the end of periods 1…PD; zero at 0 and held at the last value after PD.
 
-    values: tuple[Decimal | int, ...]
+    Build it with `of`, unless the values are known not to fall.
+    """
 
-    def __post_init__(self) -> None:
-        """Refuse a curve that falls or starts below zero: InvalidPlannedCurve."""
-        if self.values and self.values[0] < 0:
-            raise InvalidPlannedCurve("planned value is negative")
-        if any(later < earlier for earlier, later in pairwise(self.values)):
-            raise InvalidPlannedCurve("cumulative planned value falls")
+    values: Sequence[Decimal | int]
 
     @classmethod
     def of(cls, values: Sequence[Decimal | int]) -> Self:
-        """Take the cumulative values in order."""
+        """Take the cumulative values in order; InvalidPlannedCurve where they fall or start below zero."""
+        if values and values[0] < 0:
+            raise InvalidPlannedCurve("planned value is negative")
+        if any(later < earlier for earlier, later in pairwise(values)):
+            raise InvalidPlannedCurve("cumulative planned value falls")
         return cls(tuple(values))
 
     @property

@@ -11,6 +11,7 @@ from shared.types import Schema, Text
 
 Number = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["0.936913"])]
 
+
 class MetricRead(Schema):
     """A figure: its value, or null and why."""
 
