@@ -24,11 +24,11 @@ from shared.dead_letters import Letter, exhume, reason_of
 from shared.errors import Overloaded
 from shared.events import Received, Unreadable, organization_of
 from shared.faults import fault
-from shared.inbox import EVENT_AT_FAULT, GAP_SECONDS, RETRY_SECONDS, Arrival, Gate, HandlerFailed
+from shared.inbox import EVENT_AT_FAULT, GAP_SECONDS, RETRY_SECONDS, Arrival, Gate, HandlerCut, HandlerFailed
 from shared.lifecycle import Backoff
 from shared.messaging import AnySubscription
 from shared.parked import resume
-from shared.pull import IN_PROGRESS, Message, Pull
+from shared.pull import Message, Pull
 from shared.telemetry import CONSUMER_LAG, CONSUMER_REDELIVERIES, CONSUMER_SECONDS
 from shared.worker import Handler
 
@@ -39,6 +39,8 @@ SIDE_BY_SIDE: Final = 4
 SUSPECT_DELIVERIES: Final = 8
 """An event delivered so often without an answer may be what kills the process: it is tried alone, and counted."""
 CONTENTION_TRIES: Final = 3
+MOST_CUTS: Final = 2
+"""So often the connection may end under a batch's handlers; after that one of its events is held to be the cause."""
 NOBODY: Final = UUID(int=0)
 """The organization of dead letters whose subject names none."""
 CONTENTION: Final = (
@@ -104,7 +106,8 @@ class Consumer:
                 taken = await pull.batch(self._batch)
                 await fault("consumer.after_fetch")
                 started = time.perf_counter()
-                await self._process(taken, pull)
+                async with pull.keeping(taken):
+                    await self._process(taken, pull)
                 taken = ()
                 CONSUMER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         except BusDown as error:
@@ -137,23 +140,32 @@ class Consumer:
     async def _group(self, organization: UUID, group: Sequence[tuple[Message, Arrival | None]], pull: Pull) -> None:
         """Settle one organization's part of a batch, for as long as it takes, then acknowledge it."""
         context = Context(organization, actor=self._actor)
-        messages = [message for message, _ in group]
+        unplaced = [message for message, arrival in group if arrival is None]
+        arrivals = [arrival for _, arrival in group if arrival is not None]
         backoff = Backoff(0.1, 3.0)
+        cuts = 0
         while True:
             try:
-                await self._bury_unreadable(context, [message for message, arrival in group if arrival is None])
-                await self._settle(context, [arrival for _, arrival in group if arrival is not None])
+                await self._bury_unreadable(context, unplaced)
+                await self._settle(context, arrivals, cut_is_failure=cuts >= MOST_CUTS)
                 break
-            except DATABASE_AWAY as error:
-                self._trouble = f"database: {error}"
-                log.warning("consumer.database_lost", consumer=self.name, reason=reason_of(error))
-                await pull.answer(messages, IN_PROGRESS)
+            except (HandlerCut, *DATABASE_AWAY) as error:
+                cuts += isinstance(error, HandlerCut)
+                self._trouble = f"database: {reason_of(error.__cause__ or error)}"
+                log.warning("consumer.database_lost", consumer=self.name, reason=self._trouble)
                 await asyncio.sleep(backoff.pause())
         self._trouble = None
         await fault("consumer.before_ack")
-        await pull.answer(messages)
+        await pull.answer([message for message, _ in group])
 
-    async def _settle(self, context: Context, arrivals: Sequence[Arrival], tries: int = CONTENTION_TRIES) -> None:
+    async def _settle(
+        self,
+        context: Context,
+        arrivals: Sequence[Arrival],
+        *,
+        cut_is_failure: bool,
+        tries: int = CONTENTION_TRIES,
+    ) -> None:
         """Apply events in one transaction; when that fails, halve them until the one at fault is alone."""
         if not arrivals:
             return
@@ -161,18 +173,20 @@ class Consumer:
             if len(arrivals) == 1:
                 await self._fail(context, arrivals[0], f"delivered {arrivals[0].deliveries} times without an answer")
                 return
-            await self._halves(context, arrivals)
+            await self._halves(context, arrivals, cut_is_failure=cut_is_failure)
             return
         try:
             async with self._database.transaction(context) as tx:
                 await self._gate.take(tx, arrivals)
                 await fault("consumer.before_commit")
-        except (*EVENT_AT_FAULT, *CONTENTION) as error:
+        except EVENT_AT_FAULT as error:
+            if isinstance(error, HandlerCut) and not cut_is_failure:
+                raise
             cause = error.__cause__ if isinstance(error, HandlerFailed) and error.__cause__ else error
             if isinstance(cause, CONTENTION) and tries > 1:
-                await self._settle(context, arrivals, tries - 1)
+                await self._settle(context, arrivals, cut_is_failure=cut_is_failure, tries=tries - 1)
             elif len(arrivals) > 1:
-                await self._halves(context, arrivals)
+                await self._halves(context, arrivals, cut_is_failure=cut_is_failure)
             else:
                 log.warning(
                     "consumer.event_failed",
@@ -183,10 +197,10 @@ class Consumer:
                 )
                 await self._fail(context, arrivals[0], reason_of(cause))
 
-    async def _halves(self, context: Context, arrivals: Sequence[Arrival]) -> None:
+    async def _halves(self, context: Context, arrivals: Sequence[Arrival], *, cut_is_failure: bool) -> None:
         middle = len(arrivals) // 2
-        await self._settle(context, arrivals[:middle])
-        await self._settle(context, arrivals[middle:])
+        await self._settle(context, arrivals[:middle], cut_is_failure=cut_is_failure)
+        await self._settle(context, arrivals[middle:], cut_is_failure=cut_is_failure)
 
     async def _fail(self, context: Context, arrival: Arrival, reason: str) -> None:
         async with self._database.transaction(context) as tx:
@@ -198,8 +212,12 @@ class Consumer:
             return
         async with self._database.transaction(context) as tx:
             for message in messages:
-                arrival = Arrival(context.organization_id, NOBODY, 0, _letter(message), message.deliveries)
-                await self._gate.bury(tx, arrival, _why_unreadable(message))
+                letter = _letter(message)
+                try:
+                    Received.parse(letter.subject, letter.body)
+                except Unreadable as error:
+                    arrival = Arrival(context.organization_id, NOBODY, 0, letter, message.deliveries)
+                    await self._gate.bury(tx, arrival, f"unreadable: {error}")
 
     def _arrival(self, message: Message) -> Arrival | None:
         return self.read(_letter(message), message.deliveries)
@@ -259,11 +277,3 @@ def _unreadable(letter: Letter, deliveries: int, reason: str) -> Arrival | None:
 def _mistakes(error: ValidationError) -> str:
     places = ("/".join(map(str, item["loc"])) + ": " + item["msg"] for item in error.errors(include_url=False))
     return "unreadable data: " + "; ".join(places)[:1000]
-
-
-def _why_unreadable(message: Message) -> str:
-    try:
-        Received.parse(message.subject, message.body)
-    except Unreadable as error:
-        return f"unreadable: {error}"
-    return "unreadable"

@@ -138,12 +138,22 @@ class Database:
             try:
                 yield transaction
             except BaseException:
-                if not connection.is_closed():
+                if not is_lost(connection):
                     await connection.execute("rollback")
                 raise
-            await connection.execute("commit")
+            if await connection.execute("commit") != "COMMIT":
+                # An error that was swallowed inside had failed the transaction: PostgreSQL rolls back without a word.
+                raise asyncpg.InFailedSQLTransactionError("nothing was committed: a statement before had failed")
         for name in transaction.wakes:
             self.signal(name).set()
+
+
+def is_lost(connection: "Lent") -> bool:
+    """Tell whether a lent connection has ended; the pool takes such a one back by itself, and then it says so."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def check_role(connection: "Lent", *, durable: bool = True) -> list[str]:

@@ -25,7 +25,7 @@ from prometheus_client import Counter
 from pydantic import BaseModel
 
 from shared import worker
-from shared.db import Transaction
+from shared.db import Transaction, is_lost
 from shared.dead_letters import Letter, bury
 from shared.events import Received
 from shared.faults import fault
@@ -47,7 +47,16 @@ class HandlerFailed(Exception):
     """A handler raised; the cause tells what."""
 
 
-EVENT_AT_FAULT: Final = (HandlerFailed, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError)
+class HandlerCut(HandlerFailed):
+    """The connection ended under a handler: the database went down, or the handler overstepped a time limit."""
+
+
+EVENT_AT_FAULT: Final = (
+    HandlerFailed,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.RaiseError,
+    asyncpg.InFailedSQLTransactionError,
+)
 """What an event's own effect raises, at the latest at the commit; all else is the database's trouble."""
 
 
@@ -292,6 +301,4 @@ async def _handle(tx: Transaction, subscription: AnySubscription | None, run: Se
     try:
         await subscription.apply(caused_by(tx, run[0].event), run)
     except Exception as error:
-        if tx.connection.is_closed() or isinstance(error, asyncpg.PostgresConnectionError):
-            raise
-        raise HandlerFailed from error
+        raise (HandlerCut if is_lost(tx.connection) else HandlerFailed) from error

@@ -69,16 +69,16 @@ async def keep_running(loop: Loop) -> None:
 
 @asynccontextmanager
 async def running(*loops: Loop) -> AsyncIterator[None]:
-    """Run loops in the background while the block runs; they stop in the reverse order."""
+    """Run loops in the background while the block runs; they stop one after another in the reverse order."""
     tasks = [asyncio.create_task(keep_running(loop), name=loop.name) for loop in loops]
     try:
         yield
     finally:
+        # In turn, since the first (the connections) are what the last need to give back what they hold.
         for task in reversed(tasks):
             task.cancel()
-        if tasks:
-            _, stuck = await asyncio.wait(tasks, timeout=STOP_SECONDS)
-            for task in stuck:
+            _, stuck = await asyncio.wait([task], timeout=STOP_SECONDS)
+            if stuck:
                 log.error("loop.stuck", loop=task.get_name())
 
 

@@ -8,8 +8,8 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from shared.bus import WINDOW, Bus, BusDown
+from shared.bus import ACK_SECONDS, WINDOW, Bus, BusDown
 from shared.lifecycle import Backoff, woken
 
 log = structlog.get_logger(__name__)
@@ -151,6 +151,21 @@ class Pull:
             raise BusDown("the connection was replaced")
         if not self.lasting and (self._gone or self.bus.generation != self._generation):
             raise BusDown("the consumer is gone")
+
+    @asynccontextmanager
+    async def keeping(self, taken: Sequence[Message]) -> AsyncIterator[None]:
+        """Tell the broker now and then that messages are still worked on while the block runs."""
+
+        async def tell() -> None:
+            while True:
+                await asyncio.sleep(ACK_SECONDS / 3)
+                await self.answer([*taken, *self._buffer], IN_PROGRESS)
+
+        task = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            task.cancel()
 
     async def _request(self) -> None:
         """Ask for more when half of the window is free."""
