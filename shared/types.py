@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 LINE_BREAKS: Final = re.compile("[\t\r\n\u2028\u2029]")
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+TEXT_BYTES: Final = 65_536
 
 
 class Schema(BaseModel):
@@ -65,6 +67,13 @@ def _text(value: str) -> str:
     value = unicodedata.normalize("NFC", value)
     if FORBIDDEN.search(value):
         raise PydanticCustomError("forbidden_character", "holds a control, surrogate or direction-override character")
+    return value
+
+
+def _long_text(value: str) -> str:
+    value = _text(value)
+    if len(value.encode()) > TEXT_BYTES:  # an event carries it whole, and has 256 KiB with every escape
+        raise PydanticCustomError("string_too_long", "may have 65536 bytes in UTF-8")
     return value
 
 
@@ -115,17 +124,21 @@ def _date_text(value: object) -> object:
     return value
 
 
-Name = Annotated[str, Strict(), Field(min_length=1, max_length=200), AfterValidator(_name)]
+# The length counts before and after normalising: NFC makes three characters of some.
+Name = Annotated[str, Strict(), Field(min_length=1, max_length=200), AfterValidator(_name), Field(max_length=200)]
 """One line of text, not blank, NFC."""
 
-Description = Annotated[str, Strict(), Field(max_length=65_536), AfterValidator(_text)]
-"""Text of several lines."""
+Description = Annotated[str, Strict(), Field(max_length=TEXT_BYTES), AfterValidator(_long_text)]
+"""Text of several lines, at most 64 KiB of it."""
 
 Key = Annotated[str, Strict(), Field(pattern=r"^[A-Z][A-Z0-9]{0,9}-[1-9][0-9]{0,8}$", max_length=20)]
 """A human key such as PRJ-42."""
 
-SourceId = Annotated[str, Strict(), Field(min_length=1, max_length=200), AfterValidator(_name)]
+SourceId = Annotated[str, Strict(), Field(min_length=1, max_length=200), AfterValidator(_name), Field(max_length=200)]
 """An identifier that another system gave."""
+
+Wanted = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+"""Text to look for among stored text, which is NFC."""
 
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=0, le=2_147_483_647)]

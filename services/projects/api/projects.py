@@ -14,7 +14,7 @@ from shared import entity, pagination
 from shared.pagination import Paging
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, operation
-from shared.types import Instant
+from shared.types import Instant, Wanted
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Operation)
 
@@ -27,10 +27,10 @@ async def list_projects(
     call: Current,
     page: Paging,
     status: Annotated[list[ProjectStatus] | None, Query(description="Any of these states.")] = None,
-    owner: Annotated[str | None, Query(max_length=200, description="Subject of the project manager.")] = None,
+    owner: Annotated[Wanted | None, Query(max_length=200, description="Subject of the project manager.")] = None,
     key: Annotated[str | None, Query(max_length=20, description="Human key.")] = None,
-    source_id: Annotated[str | None, Query(max_length=200, description="What another system calls it.")] = None,
-    name: Annotated[str | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
+    source_id: Annotated[Wanted | None, Query(max_length=200, description="What another system calls it.")] = None,
+    name: Annotated[Wanted | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
     created_after: Annotated[Instant | None, Query(description="Created after this instant.")] = None,
 ) -> Response:
     """List projects.

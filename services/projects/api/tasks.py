@@ -16,7 +16,7 @@ from shared import entity, pagination
 from shared.pagination import Paging
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
-from shared.types import Instant
+from shared.types import Instant, Wanted
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
@@ -29,10 +29,10 @@ async def list_tasks(
     page: Paging,
     project_id: ProjectRef,
     parent_id: Annotated[UUID | None, Query(description="Only the tasks directly below this summary.")] = None,
-    source_id: Annotated[str | None, Query(max_length=200, description="What the file calls it.")] = None,
+    source_id: Annotated[Wanted | None, Query(max_length=200, description="What the file calls it.")] = None,
     is_summary: Annotated[bool | None, Query(description="Only summaries, or only others.")] = None,
     is_milestone: Annotated[bool | None, Query(description="Only milestones, or only others.")] = None,
-    name: Annotated[str | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
+    name: Annotated[Wanted | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
     deadline_before: Annotated[Instant | None, Query(description="With a deadline before this instant.")] = None,
     percent_complete_below: Annotated[
         Decimal | None, Query(ge=0, le=100, allow_inf_nan=False, description="Less complete than this.")
