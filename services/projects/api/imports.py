@@ -19,8 +19,8 @@ MEDIA_TYPES = ("application/xml", "text/xml", "application/octet-stream")
 BODY = {
     "requestBody": {
         "required": True,
-        "description": "The file's bytes.",
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES[:1]},
+        "description": "The file's bytes; `application/xml` and `text/xml` are taken too.",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES[-1:]},
     }
 }
 

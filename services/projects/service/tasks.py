@@ -153,8 +153,22 @@ async def delete_task(tx: Transaction, reference: str, own_only: str | None, tas
     ):
         await tx.execute(statement, tx.organization_id, project["id"], task_id)
     written = await entity.delete(tx, TASK, task_id, expected=expected)
+    await _childless(tx, project["id"], row["parent_id"])
     await worker.request(tx, SCHEDULE, str(project["id"]))
     return written
+
+
+async def _childless(tx: Transaction, project_id: UUID, parent_id: UUID | None) -> None:
+    """Make an ordinary task of a summary that has no tasks below it any more."""
+    parent = await tx.fetchrow(
+        "select id, version from task p where organization_id = $1 and project_id = $2 and id = $3 and not exists"
+        " (select from task c where c.organization_id = $1 and c.project_id = $2 and c.parent_id = p.id)",
+        tx.organization_id,
+        project_id,
+        parent_id,
+    )
+    if parent is not None:
+        await entity.update(tx, TASK, parent["id"], {"is_summary": False}, expected=parent["version"])
 
 
 async def _state(tx: Transaction, project_id: UUID, task_id: UUID, progress: Progress) -> Written:

@@ -184,3 +184,14 @@ async def test_unknown_parents_and_foreign_currencies_are_refused(director: http
     dollars = await director.post(path, json={"name": "x", "cost": {"amount": "1.00", "currency": "USD"}})
     assert dollars.status_code == 422
     assert dollars.json()["code"] == "currency_mismatch"
+
+
+async def test_a_summary_without_tasks_below_it_is_a_task_again(director: httpx2.AsyncClient) -> None:
+    project = (await make(director)).json()
+    path = f"/v1/projects/{project['id']}/tasks"
+    phase = (await director.post(path, json={"name": "Phase", "duration_minutes": 480})).json()
+    child = (await director.post(path, json={"name": "Work", "parent_id": phase["id"]})).json()
+    refused = await director.delete(f"{path}/{phase['id']}", headers={"If-Match": '"2"'})
+    assert refused.json()["code"] == "task_has_children"
+    assert (await director.delete(f"{path}/{child['id']}", headers={"If-Match": '"1"'})).status_code == 204
+    assert (await director.get(f"{path}/{phase['id']}")).json()["is_summary"] is False
