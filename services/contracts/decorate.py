@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from services.contracts.examples import example
+from services.contracts.examples import complete_examples, example
 from services.contracts.parts import Json
 from shared.errors import (
     BadRequest,
@@ -104,6 +104,9 @@ def decorate(document: Json) -> None:
     components = document["components"]
     for schema in components["schemas"].values():
         _untitle(schema)
+        complete_examples(schema)
+    for name in _only_asked(document):
+        _tell_defaults(components["schemas"][name])
     components["parameters"] = PARAMETERS
     components["headers"] = HEADERS
     for item in document["paths"].values():
@@ -126,6 +129,45 @@ def _untitle(node: object) -> None:
     elif isinstance(node, list):
         for value in node:
             _untitle(value)
+
+
+def _references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"].rpartition("/")[2]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _reachable(document: Json, roots: Iterator[str]) -> set[str]:
+    found: set[str] = set()
+    pending = list(roots)
+    while pending:
+        name = pending.pop()
+        if name in document["components"]["schemas"] and name not in found:
+            found.add(name)
+            pending += _references(document["components"]["schemas"][name])
+    return found
+
+
+def _only_asked(document: Json) -> set[str]:
+    """Return the schemas that stand in requests and in no answer."""
+    every = [operation for item in document["paths"].values() for operation in item.values()]
+    asked = (name for operation in every for name in _references(operation.get("requestBody", {})))
+    answered = (name for operation in every for name in _references(operation["responses"]))
+    return _reachable(document, asked) - _reachable(document, answered)
+
+
+def _tell_defaults(schema: Json) -> None:
+    """Say defaults in words: generators take a field with a default for one that must be there."""
+    for field in schema.get("properties", {}).values():
+        default = field.pop("default", None)
+        if default not in (None, ""):
+            shown = str(default).lower() if isinstance(default, bool) else default
+            field["description"] = f"{field.get('description', '').rstrip('.')}. Default: {shown}."
 
 
 def _say(operation: Json) -> None:

@@ -51,6 +51,15 @@ def example(document: Json, schema: Json, name: str = "", depth: int = 0) -> Any
     return _of_type(document, schema, name, depth)
 
 
+def complete_examples(schema: Json) -> None:
+    """Put back the nulls that FastAPI drops from a schema's own examples."""
+    for given in schema.get("examples", []):
+        for name in schema.get("required", []):
+            inner = schema["properties"][name]
+            if isinstance(given, dict) and name not in given and {"type": "null"} in inner.get("anyOf", []):
+                given[name] = None
+
+
 def _of_choice(document: Json, choices: list[Json], name: str, depth: int) -> Any:
     if name in BY_NAME and BY_NAME[name] is None and {"type": "null"} in choices:
         return None

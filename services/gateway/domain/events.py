@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from services.gateway.domain.images import ApiClientRead
 from shared.events import EntityEvent, Event
@@ -21,7 +21,7 @@ class InboundAccepted(Event):
     source: Text = Field(description="The sender's context, as it sent it.")
     event_id: Text = Field(description="The sender's id, as it sent it: unique with the source.")
     time: datetime | None = Field(description="When it happened, as the sender says; never used for order.")
-    data: dict[str, JsonValue] = Field(description="What it says, valid for its type.")
+    data: dict[str, object] = Field(description="What it says, valid for its type.")
 
 
 class ApiClientCreated(EntityEvent[ApiClientRead]):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
 from services.gateway.domain.api_client import Scope
@@ -89,7 +89,7 @@ class InboundEventRead(Schema):
     """PMO-Position of the effect, once it is applied: reads with PMO-Wait-For see it."""
     reason: RejectionRead | None
     """Why it was rejected."""
-    data: dict[str, JsonValue]
+    data: dict[str, object]
     """What it says."""
     sent_by: Text
     """Subject of whoever sent it."""
