@@ -49,7 +49,8 @@ def unfailing(system: System) -> Iterator[None]:
     """Nothing that the module's tests do may make a service fail on its own side, by its log."""
     before = [path.stat().st_size for path in logs(system)]
     yield
-    assert [line for path, size in zip(logs(system), before, strict=True) for line in failures(path, size)] == []
+    found = [line for path, size in zip(logs(system), before, strict=True) for line in failures(path, size)]
+    assert not found, "\n".join(found)
 
 
 def logs(system: System) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -356,7 +356,11 @@ def _events(
     removed: Sequence[UUID],
 ) -> list[NewEvent]:
     def local(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.replace(tzinfo=zone).isoformat()
+        if moment is None:
+            return None
+        offset = moment.replace(tzinfo=zone).utcoffset() or timedelta()
+        minutes = round(offset / timedelta(minutes=1))  # RFC 3339 has whole minutes; local mean times of old do not
+        return moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
 
     names = ("early_start", "early_finish", "late_start", "late_finish")
     items = []
