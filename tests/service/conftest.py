@@ -1,6 +1,7 @@
 """What every service's tests share."""
 
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -19,3 +20,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """Key files of a deployment of the tests' own."""
     folder: Path = tmp_path_factory.mktemp("keys")
     return Keys.make(folder)
+
+
+@pytest.fixture
+def organization() -> UUID:
+    """An organization of the test's own."""
+    return uuid4()

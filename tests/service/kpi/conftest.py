@@ -1,7 +1,7 @@
 """The kpi service with its own database and the real broker, and databases in which nobody works in the background."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -10,11 +10,11 @@ from services.kpi.main import create_app
 from services.kpi.settings import Settings
 from services.local.nats import NatsServer
 from services.local.postgres import Postgres, ServiceDatabase
-from services.topology import readers
-from shared.bus import Bus, provision
+from shared.bus import Bus
 from shared.db import Database
 from shared.migrations import migrate
 from shared.testing.http import Api, Keys, running
+from tests.service.deployment import deployed
 from tests.service.kpi.story import Story
 
 
@@ -47,18 +47,7 @@ async def quiet_database(postgres: Postgres) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 async def settings(postgres: Postgres, nats_server: NatsServer, keys: Keys) -> Settings:
     """Settings for a migrated database and provisioned streams."""
-    database = await postgres.provision("kpi")
-    await migrate("kpi", database.owner)
-    await provision(nats_server.url(), "projects", readers("projects"))
-    await provision(nats_server.url(), "kpi", readers("kpi"))
-    return Settings(
-        database_url=database.app,
-        relay_database_url=database.relay,
-        nats_url=nats_server.url("kpi"),
-        internal_public_key_file=keys.public,
-        cursor_secret_file=keys.cursor_secret,
-        environment="test",
-    )
+    return await deployed("kpi", Settings, postgres, nats_server, keys)
 
 
 @pytest.fixture(scope="session")
@@ -81,12 +70,6 @@ async def projects_bus(settings: Settings, nats_server: NatsServer) -> AsyncIter
     """A connection with the rights of projects, to publish as it does."""
     async with Bus(nats_server.url("projects"), name="projects").open() as bus:
         yield bus
-
-
-@pytest.fixture
-def organization() -> UUID:
-    """An organization of the test's own."""
-    return uuid4()
 
 
 @pytest.fixture

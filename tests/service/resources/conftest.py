@@ -1,7 +1,7 @@
 """The resources service with its own database and the real broker, and a second database without a worker."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -10,31 +10,20 @@ from services.local.nats import NatsServer
 from services.local.postgres import Postgres
 from services.resources.main import create_app
 from services.resources.settings import Settings
-from services.topology import readers
-from shared.bus import Bus, provision
+from shared.bus import Bus
 from shared.db import Database
-from shared.migrations import migrate
 from shared.testing.http import Api, Keys, running
+from tests.service.deployment import deployed
 from tests.service.resources.story import Listener
 
 
 @pytest.fixture(scope="session")
 async def settings(postgres: Postgres, nats_server: NatsServer, keys: Keys) -> Settings:
     """Settings for a migrated database and provisioned streams."""
-    database = await postgres.provision("resources")
-    await migrate("resources", database.owner)
+    settings = await deployed("resources", Settings, postgres, nats_server, keys)
     for copy in ("pmo_resources_template", "pmo_resources_quiet"):
         await postgres.clone("resources", copy)
-    await provision(nats_server.url(), "projects", readers("projects"))
-    await provision(nats_server.url(), "resources", readers("resources"))
-    return Settings(
-        database_url=database.app,
-        relay_database_url=database.relay,
-        nats_url=nats_server.url("resources"),
-        internal_public_key_file=keys.public,
-        cursor_secret_file=keys.cursor_secret,
-        environment="test",
-    )
+    return settings
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +55,6 @@ async def projects_bus(settings: Settings, nats_server: NatsServer) -> AsyncIter
     """A connection with the rights of projects, to publish as it does."""
     async with Bus(nats_server.url("projects"), name="projects").open() as bus:
         yield bus
-
-
-@pytest.fixture
-def organization() -> UUID:
-    """An organization of the test's own."""
-    return uuid4()
 
 
 @pytest.fixture
