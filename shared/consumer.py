@@ -179,6 +179,7 @@ class Consumer:
             async with self._database.transaction(context) as tx:
                 await self._gate.take(tx, arrivals)
                 await fault("consumer.before_commit")
+            self._tell(arrivals)
         except EVENT_AT_FAULT as error:
             if isinstance(error, HandlerCut) and not cut_is_failure:
                 raise
@@ -196,6 +197,20 @@ class Consumer:
                     exc_info=cause,
                 )
                 await self._fail(context, arrivals[0], reason_of(cause))
+
+    def _tell(self, arrivals: Sequence[Arrival]) -> None:
+        """Log what was taken under the ids of the request that it came from, so that one search finds all of it."""
+        for arrival in arrivals:
+            if arrival.event is not None and arrival.subscription is not None:
+                log.info(
+                    "consumer.event",
+                    consumer=self.name,
+                    type=arrival.event.type,
+                    aggregate_id=str(arrival.aggregate_id),
+                    version=arrival.version,
+                    request_id=arrival.event.correlation_id,
+                    trace_id=arrival.event.traceparent[3:35],
+                )
 
     async def _halves(self, context: Context, arrivals: Sequence[Arrival], *, cut_is_failure: bool) -> None:
         middle = len(arrivals) // 2
