@@ -1,6 +1,7 @@
 """Idempotency-Key: the answer to a write is stored in the write's own transaction and given again for a day."""
 
 import hashlib
+import random
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +11,9 @@ from starlette.responses import Response
 
 from shared.db import Transaction
 from shared.errors import IdempotencyInProgress, IdempotencyKeyInvalid, IdempotencyKeyReused
+
+FORGET_SHARE: Final = 0.01
+"""One in a hundred writers sweeps out what is older than a day."""
 
 FORM: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 KEPT_HEADERS: Final = ("content-type", "etag", "location", "pmo-position", "retry-after")
@@ -78,3 +82,9 @@ on conflict (organization_id, key) do update set fingerprint = excluded.fingerpr
         orjson.dumps(headers).decode(),
         bytes(response.body),
     )
+    if random.random() < FORGET_SHARE:
+        await tx.execute(
+            "delete from idempotency where (organization_id, key) in (select organization_id, key from idempotency"
+            " where organization_id = $1 and created_at < now() - interval '24 hours' limit 1000)",
+            tx.organization_id,
+        )

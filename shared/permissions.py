@@ -25,6 +25,7 @@ class Permission(StrEnum):
     EVENT_READ = "event.read"
     API_CLIENT_MANAGE = "api_client.manage"
     STREAM_READ = "stream.read"
+    DEAD_LETTER_MANAGE = "dead_letter.manage"
 
 
 class Reach(StrEnum):

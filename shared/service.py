@@ -164,6 +164,7 @@ def compose(
             ]
             app.state.bus = bus
             app.state.loops = loops
+            app.state.consumers = {consumer.name: consumer for consumer in consumers}
             await stack.enter_async_context(running(*loops))
             yield
 

@@ -32,6 +32,7 @@ TAGS: Final = {
     "ingest": "Events pushed by other systems.",
     "stream": "Changes as they happen.",
     "api-clients": "Other systems that may call.",
+    "dead-letters": "Events that a service could not handle.",
 }
 
 

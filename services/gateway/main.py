@@ -13,7 +13,9 @@ from starlette.routing import Route
 
 from services.gateway import openapi
 from services.gateway.api import api_clients, ingest, me, overview, stream
+from services.gateway.api.route import EdgeOperation
 from services.gateway.consumers import SUBSCRIPTIONS
+from services.gateway.models import METADATA
 from services.gateway.proxy.api_keys import ApiKey
 from services.gateway.proxy.app import ProxyApp
 from services.gateway.proxy.assemble import assemble, public_page
@@ -21,6 +23,7 @@ from services.gateway.service.api_clients import find_api_key
 from services.gateway.settings import GatewaySettings
 from services.gateway.stream import Streams
 from shared.db import Database
+from shared.dead_letter_api import dead_letter_router
 from shared.errors import NotFound
 from shared.failures import to_response
 from shared.lifecycle import told_to_stop
@@ -35,6 +38,7 @@ ROUTERS: Final = (
     ingest.router,
     overview.router,
     stream.router,
+    dead_letter_router(NAME, METADATA, EdgeOperation),
 )
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 HEALTH: Final = ("/livez", "/readyz", "/metrics")

@@ -6,10 +6,12 @@ from starlette.types import ASGIApp
 
 from services.projects.api import imports, projects, schedules, tasks
 from services.projects.consumers import SUBSCRIPTIONS
+from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
 from services.projects.service.projects import SCHEDULE
 from services.projects.service.schedules import recompute
 from services.projects.settings import Settings
+from shared.dead_letter_api import dead_letter_router
 from shared.operations import operations_router
 from shared.service import create_service
 
@@ -21,6 +23,7 @@ ROUTERS: Final = (
     schedules.router,
     imports.router,
     operations_router(NAME),
+    dead_letter_router(NAME, METADATA),
 )
 
 

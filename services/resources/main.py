@@ -6,14 +6,16 @@ from starlette.types import ASGIApp
 
 from services.resources.api import project_load, resources
 from services.resources.consumers import SUBSCRIPTIONS
+from services.resources.models import METADATA
 from services.resources.service.load import work_load
 from services.resources.service.plans import LOAD
 from services.resources.settings import Settings
+from shared.dead_letter_api import dead_letter_router
 from shared.service import create_service
 
 NAME: Final = "resources"
 TITLE: Final = "Resources"
-ROUTERS: Final = (resources.router, project_load.router)
+ROUTERS: Final = (resources.router, project_load.router, dead_letter_router(NAME, METADATA))
 
 
 def create_app(settings: Settings) -> ASGIApp:
