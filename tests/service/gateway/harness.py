@@ -146,18 +146,22 @@ class FakeService:
         self.received: list[Received] = []
         self.connections = 0
         self.closed = asyncio.Event()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
         self.port = 0
 
     async def start(self, port: int = 0) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._writers.add(writer)
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving[task] = writer
+        task.add_done_callback(self._serving.pop)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 received = Received(*await read_head(reader))
@@ -167,20 +171,24 @@ class FakeService:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            self._writers.discard(writer)
             self.closed.set()
             writer.close()
 
     def drop_connections(self) -> None:
         """Cut every connection, as a restart does."""
-        for writer in list(self._writers):
+        for writer in self._serving.values():
             writer.transport.abort()
 
     async def stop(self) -> None:
         """Listen no more."""
         if self._server is not None:
             self._server.close()
+            await asyncio.sleep(0.01)  # what was accepted already gets its handler
             self.drop_connections()
+            tasks = list(self._serving)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
 
