@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import ARRAY, JSON, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field
 
@@ -47,7 +47,7 @@ class InboundEventRow(Row, table=True):
     __tablename__ = "inbound_event"
     __table_args__ = (
         UniqueConstraint("organization_id", "source", "event_id"),
-        Index("ix_inbound_event_status", "organization_id", "status", "id"),
+        Index("ix_inbound_event_rejected", "organization_id", "id", postgresql_where=text("status = 'rejected'")),
     )
     source: str
     event_id: str

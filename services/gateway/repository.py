@@ -35,7 +35,10 @@ INBOUND_EVENTS: Final = Listing(
 )
 
 _STORE: Final = f"""
-with given as (
+with seen as (
+  insert into organization (organization_id, id, version) values ($1, $1, 1) on conflict do nothing
+),
+given as (
   select * from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[],
                        $11::bytea[], $12::uuid[], $13::text[])
     with ordinality as g(id, source, event_id, type, time, subject, data, fingerprint, aggregate_id, told, number)
@@ -139,13 +142,12 @@ async def settle_inbound(
     await tx.execute(_SETTLE, tx.organization_id, status, identifiers, positions, codes, details)
 
 
-async def first_seen(tx: Transaction) -> bool:
-    """Remember the organization; tells whether it was known (and committed) before."""
-    tag = await tx.execute(
+async def first_seen(tx: Transaction) -> None:
+    """Remember the organization."""
+    await tx.execute(
         "insert into organization (organization_id, id, version) values ($1, $1, 1) on conflict do nothing",
         tx.organization_id,
     )
-    return tag.endswith(" 0")
 
 
 async def find_key(database: Database, key_id: str) -> asyncpg.Record | None:

@@ -165,7 +165,13 @@ def upgrade() -> None:
             "organization_id", "source", "event_id", name=op.f("uq_inbound_event_organization_id_source_event_id")
         ),
     )
-    op.create_index("ix_inbound_event_status", "inbound_event", ["organization_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_inbound_event_rejected",
+        "inbound_event",
+        ["organization_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'rejected'"),
+    )
     op.create_table(
         "inbox_gap",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -268,7 +274,9 @@ def downgrade() -> None:
     op.drop_table("operation")
     op.drop_table("inbox_parked")
     op.drop_table("inbox_gap")
-    op.drop_index("ix_inbound_event_status", table_name="inbound_event")
+    op.drop_index(
+        "ix_inbound_event_rejected", table_name="inbound_event", postgresql_where=sa.text("status = 'rejected'")
+    )
     op.drop_table("inbound_event")
     op.drop_index("ix_idempotency_created_at", table_name="idempotency")
     op.drop_table("idempotency")
