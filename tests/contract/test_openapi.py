@@ -129,7 +129,7 @@ def test_examples_are_valid() -> None:
         content = response["content"]["application/problem+json"]
         schema = {**content["schema"], "components": DOCUMENT["components"]}
         Draft202012Validator(schema).validate(content["example"])
-    assert checked > len(OPERATIONS)
+    assert checked >= len(OPERATIONS)
 
 
 @pytest.mark.parametrize("change", ["schema", "operation", "operation id"])

@@ -111,7 +111,7 @@ async def test_each_service_is_asked_as_the_caller(stage: Stage, organization: U
             assert received.header("pmo-wait-for") == position
             assert received.header("x-request-id") == "overview-1"
             assert int(received.header("pmo-deadline-ms") or 0) > 0
-    lines = [received.line for service in (stage.projects, stage.resources, stage.kpi) for received in service.received]
+    lines = {received.line for service in (stage.projects, stage.resources, stage.kpi) for received in service.received}
     assert sorted(lines) == [
         "GET /v1/load-summary?project_id=PRJ-1 HTTP/1.1",
         "GET /v1/projects/PRJ-1 HTTP/1.1",
