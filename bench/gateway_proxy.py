@@ -1,4 +1,4 @@
-"""The proxy path against nginx's proxy_pass in one run: `python -m bench.gateway_proxy` (needs nginx and wrk)."""
+"""The proxy path against nginx's proxy_pass in one run; needs nginx and wrk."""
 
 import http.client
 import json
@@ -16,6 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
+from bench.report import Finding
 from services.gateway.proxy.app import Edge, ProxyApp
 from services.gateway.proxy.authentication import Authenticator
 from services.gateway.proxy.client import Upstream
@@ -30,7 +31,7 @@ from shared.http_server import server
 BACKEND, NGINX, GATEWAY = 18501, 18502, 18503
 PATH = "/v1/projects/0190c0de-0000-7000-8000-000000000001"
 BODY = json.dumps({"id": "0190c0de-0000-7000-8000-000000000001", "name": "x" * 300})
-ROUNDS, SECONDS = 5, 3
+ROUNDS, SECONDS = 4, 2
 ISSUER, AUDIENCE = "https://issuer.example", "pmo"
 
 CONFIG = """
@@ -127,32 +128,35 @@ def _milliseconds(text: str) -> float:
     raise ValueError(text)
 
 
-def main() -> None:
-    """Print rates and latencies side by side."""
-    if len(sys.argv) > 2 and sys.argv[1] == "gateway":
-        serve_gateway(Path(sys.argv[2]))
-        return
+def findings() -> list[Finding]:
+    """Rates and latencies side by side, rounds interleaved."""
+    found = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
         token = credentials(folder)
         stack.enter_context(process(nginx(folder, BACKEND, ANSWERS)))
         stack.enter_context(process(nginx(folder, NGINX, PASSES)))
-        stack.enter_context(process([sys.executable, "-m", "bench.gateway_proxy", "gateway", name]))
+        stack.enter_context(process([sys.executable, "-m", "bench.gateway_proxy", name]))
         for port in (BACKEND, NGINX, GATEWAY):
             _wait(port, token)
         for connections in (1, 32):
-            results: dict[int, list[tuple[float, float, float]]] = {BACKEND: [], NGINX: [], GATEWAY: []}
+            results: dict[int, list[tuple[float, float, float]]] = {NGINX: [], GATEWAY: []}
             for _ in range(ROUNDS):
                 for port, measured in results.items():
                     measured.append(load(port, token, connections))
-            print(f"{connections} connections, medians of {ROUNDS} interleaved rounds")
-            for title, port in (("backend alone", BACKEND), ("nginx", NGINX), ("gateway", GATEWAY)):
+            for title, port in (("nginx", NGINX), ("gateway", GATEWAY)):
                 rate, p50, p99 = (statistics.median(column) for column in zip(*results[port], strict=True))
-                print(f"  {title:14} {rate:9.0f} requests/s   p50 {p50:.2f} ms   p99 {p99:.2f} ms")
-            ratio = statistics.median(g[0] / n[0] for g, n in zip(results[GATEWAY], results[NGINX], strict=True))
-            added = statistics.median(g[1] - n[1] for g, n in zip(results[GATEWAY], results[NGINX], strict=True))
-            print(f"  gateway / nginx: {ratio:.2f}; p50 against nginx {added:+.2f} ms")
+                figures = {"requests/s": rate, "p50 ms": p50, "p99 ms": p99}
+                found.append(Finding("nginx", f"{title} as proxy, {connections} conn.", figures))
+            pairs = list(zip(results[GATEWAY], results[NGINX], strict=True))
+            ratio = statistics.median(g[0] / n[0] for g, n in pairs)
+            added = statistics.median(g[1] - n[1] for g, n in pairs)
+            goal = 0.4 if connections == 32 else None
+            found.append(Finding("nginx", f"gateway / nginx, {connections} conn.", value=ratio, least=goal))
+            if connections == 1:
+                found.append(Finding("nginx", "gateway - nginx, p50 ms", value=added, most=0.25))
+    return found
 
 
 def _wait(port: int, token: str) -> None:
@@ -171,4 +175,4 @@ def _wait(port: int, token: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_gateway(Path(sys.argv[1]))

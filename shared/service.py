@@ -23,9 +23,11 @@ from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Database, check_role
+from shared.errors import Problem
 from shared.failures import on_error
 from shared.guard import Guard, Rules
 from shared.lifecycle import Loop, running
+from shared.loop_lag import LoopLag
 from shared.messaging import Subscription
 from shared.relay import Relay
 from shared.route import ProblemRead
@@ -127,7 +129,7 @@ def health_routes(app: FastAPI) -> list[Route]:
 
 def problem_handlers(app: FastAPI) -> None:
     """Make a problem of every error: ours, validation, routing, and what nobody foresaw."""
-    for kind in (Exception, HTTPException, RequestValidationError):
+    for kind in (Exception, Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, on_error)
 
 
@@ -161,6 +163,7 @@ def compose(
                 Relay(settings.relay_database_url, bus, producer=name, signal=database.signal("outbox")),
                 *consumers,
                 Worker(database, settings.relay_database_url, handlers),
+                LoopLag(),
             ]
             app.state.bus = bus
             app.state.loops = loops

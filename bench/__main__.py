@@ -1,0 +1,71 @@
+"""`make bench`: everything, or the parts that are named, within six minutes."""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import uvloop
+
+from bench import flow, gateway_proxy, memory, report, requests, schedule
+from bench.report import Finding
+from bench.stack import running
+
+REQUESTS: Final = ("list", "get", "create", "growth")
+FLOW: Final = {"ingest": flow.ingest, "fresh": flow.fresh, "import": flow.load_plan}
+PARTS: Final = ("schedule", "nginx", "memory", *REQUESTS, *FLOW)
+
+
+async def _on_a_stack(parts: Sequence[str]) -> list[Finding]:
+    found: list[Finding] = []
+    async with running() as stack:
+        await stack.settle()
+        idle = memory.measure(stack)
+        for name, measure in FLOW.items():
+            if name in parts:
+                _say(name)
+                found += await measure(stack)
+        wanted = [name for name in REQUESTS if name in parts]
+        if wanted:
+            _say(", ".join(wanted))
+            found += await requests.run(stack, wanted)
+        if "memory" in parts:
+            await stack.settle()
+            found += memory.findings(idle, memory.measure(stack))
+    return found
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"bench [{time.monotonic() - BEGAN:5.0f} s] {what}\n")
+
+
+BEGAN: Final = time.monotonic()
+
+
+def main() -> None:
+    """Measure, print the table, store the run."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"any of: {' '.join(PARTS)}")
+    parts = parser.parse_args().parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"unknown: {' '.join(sorted(unknown))}; there are: {' '.join(PARTS)}")
+    found: list[Finding] = []
+    if "schedule" in parts:
+        _say("schedule")
+        found += schedule.run()
+    if "nginx" in parts:
+        if shutil.which("nginx") and shutil.which("wrk"):
+            _say("nginx")
+            found += gateway_proxy.findings()
+        else:
+            _say("nginx: left out, nginx or wrk is not installed")
+    if set(parts) - {"schedule", "nginx"}:
+        found += uvloop.run(_on_a_stack(parts))
+    print(report.table(found))
+    print(f"stored as {report.store(found, time.monotonic() - BEGAN)}")
+
+
+if __name__ == "__main__":
+    main()
