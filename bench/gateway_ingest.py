@@ -22,6 +22,7 @@ from services.gateway.main import create_app
 from services.gateway.settings import load
 from services.local import keys as local
 from services.local.postgres import Postgres
+from services.run import calm_collector
 from shared.http_server import server
 from shared.migrations import migrate
 
@@ -167,7 +168,9 @@ async def wait() -> None:
 def main() -> None:
     """Print rates side by side."""
     if sys.argv[1:] == ["serve"]:
-        server(create_app(load()), "127.0.0.1", PORT).run()
+        app = create_app(load())
+        calm_collector()
+        server(app, "127.0.0.1", PORT).run()
         return
     with tempfile.TemporaryDirectory(prefix="pmo-bench-") as name:
         Path(name).chmod(0o711)

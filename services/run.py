@@ -1,5 +1,6 @@
 """How a service runs and how its database and stream are prepared: what production starts, one by one."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ def serve(service: str, *, grace: int) -> int:
     settings = importlib.import_module(f"services.{service}.settings").load()
     telemetry.configure_logging(service, settings.log_level)
     app = importlib.import_module(f"services.{service}.main").create_app(settings)
+    calm_collector()
     server = http_server.server(
         app,
         settings.host,
@@ -28,6 +30,17 @@ def serve(service: str, *, grace: int) -> int:
     )
     server.run()
     return 0 if server.started else 3
+
+
+def calm_collector() -> None:
+    """Let the garbage collector leave out what was loaded at the start, and come less often.
+
+    A batch of events makes tens of thousands of objects that are freed without it; looking at all of them again and
+    again took a third of the time of ingest.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def migrate(services: Sequence[str], environ: Mapping[str, str]) -> None:
