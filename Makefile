@@ -20,7 +20,7 @@ up: $(STAMP) ## Run the whole system on this machine (ARGS="--port 9000 --demo")
 	@$(BIN)/pmo up $(ARGS)
 
 test: $(STAMP) ## Run the tests (ARGS="tests/unit -k calendar")
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(STAMP) ## Check style, types and the borders between packages
 	$(BIN)/ruff check

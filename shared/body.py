@@ -60,7 +60,7 @@ async def read_body(request: Request, limit: int, media_types: Sequence[str], *,
     if needed and not body:
         if not request.headers.get("content-type"):
             raise UnsupportedMediaType("A body is needed.")
-        raise ValidationFailed(errors=[FieldError("/", "missing", "a body is needed")])
+        raise ValidationFailed(errors=[FieldError("", "missing", "a body is needed")])
     return body
 
 

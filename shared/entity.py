@@ -193,6 +193,21 @@ async def update(
     return written
 
 
+async def unchanged(tx: Transaction, entity: Entity, identifier: UUID) -> Written:
+    """Return an entity as it is, for a change that changes nothing: no version, no history, no event."""
+    row = await tx.fetchrow(
+        f"select t.version, (select row_to_json(i)::text from (select {entity.select()}) i) as image,"
+        f" t.{entity.root} as root_id, coalesce(a.version, 0) as position from {entity.table.name} t {entity.join}"
+        f" left join aggregate a on a.organization_id = t.organization_id and a.id = t.{entity.root}"
+        f" where t.organization_id = $1 and t.id = $2",
+        tx.organization_id,
+        identifier,
+    )
+    if row is None:
+        raise NotFound
+    return Written(identifier, row["version"], row["image"], f"{entity.service}:{row['root_id']}@{row['position']}")
+
+
 async def delete(tx: Transaction, entity: Entity, identifier: UUID, *, expected: int) -> Written:
     """Delete an entity at its expected version; history and event keep the version of the deletion."""
     written = await _write(tx, entity, _delete_sql(entity), *_common(tx, entity, "deleted", []), identifier, expected)

@@ -55,7 +55,7 @@ def from_validation(error: RequestValidationError) -> ValidationFailed:
     for item in error.errors():
         place, *rest = item["loc"]
         inside = pointer(rest)
-        where = inside or "/" if place == "body" else f"{place}{inside}"
+        where = inside if place == "body" else f"{place}{inside}"
         message = str(item["msg"]).removeprefix("Value error, ").partition(", invalid")[0]  # what is invalid is input
         errors.append(FieldError(where, str(item["type"]), message[:300]))
     return ValidationFailed(errors=errors[:100])

@@ -18,7 +18,7 @@ from shared.concurrency import etag, expected_version, not_modified
 from shared.db import Context, Database, Transaction
 from shared.entity import Written
 from shared.errors import Forbidden, NotFound
-from shared.failures import correlation
+from shared.failures import correlation, on_error
 from shared.permissions import Permission, Reach
 from shared.strict_json import loads
 from shared.types import Schema, as_uuid
@@ -184,6 +184,25 @@ class StrictRequest(Request):
         return self.state.json
 
 
+Handle = Callable[[Request], Coroutine[object, object, Response]]
+
+
+def _answering(handle: Handle) -> Handle:
+    """Return a handler whose every refusal is an ordinary answer.
+
+    Left to the framework's last resort, an exception would be raised again behind its answer, and the server would
+    close the connection that the gateway reuses.
+    """
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except Exception as error:
+            return await on_error(request, error)
+
+    return answered
+
+
 class Operation(APIRoute):
     """A route that denies by default and wraps each request in one transaction, committed before the answer."""
 
@@ -192,7 +211,7 @@ class Operation(APIRoute):
         verifier: InternalTokenVerifier = request.app.state.verifier
         return verifier.verify(request.headers.get("authorization"))
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+    def get_route_handler(self) -> Handle:
         """Return the handler with everything around it; raises at start if no permission is declared."""
         original = super().get_route_handler()
         extra = self.openapi_extra or {}
@@ -271,7 +290,7 @@ class Operation(APIRoute):
                 if spool is not None:
                     await asyncio.to_thread(spool.close)
 
-        return handle
+        return _answering(handle)
 
     def _query_parameters(self) -> list["_Parameter"]:
         found: list[_Parameter] = []

@@ -51,6 +51,14 @@ class TaskIsSummary(Conflict):
     cure = "State the progress of the tasks below it."
 
 
+class NewerProgressKnown(Conflict):
+    """Progress as of a later instant is known already."""
+
+    code, title = "newer_progress_known", "Newer progress is known already"
+    cause = "The change would count as of now, but progress as of a later instant was stated before."
+    cure = "Push the progress with its own instant (`at`) to `/v1/ingest/events`."
+
+
 class PlanFileUnreadable(ValidationFailed):
     """The file is not a plan that can be read."""
 

@@ -89,6 +89,7 @@ class TaskRow(Row, table=True):
     parent_id: UUID | None = None
     position: int
     source_id: str | None = None
+    is_imported: bool = False
     name: str
     description: str = ""
     work_breakdown_structure: str = ""

@@ -37,7 +37,7 @@ def events_of(media_type: str, headers: Headers, body: object) -> list[object]:
             )
         case "application/cloudevents-batch+json":
             if not isinstance(body, list):
-                raise EventInvalid(errors=[FieldError("/", "list_type", "a batch is a JSON array of events")])
+                raise EventInvalid(errors=[FieldError("", "list_type", "a batch is a JSON array of events")])
             if len(body) > MOST_EVENTS:
                 raise TooManyItems(f"A batch holds at most {MOST_EVENTS} events.")
             return body

@@ -33,7 +33,8 @@ async def get_kpis(
     """Return a project's earned value and earned schedule as of an instant.
 
     Without `as_of` they are as of the later of two instants: the plan's status date (now, if it has none) and the
-    newest instant that progress was stated for. The instant used is always in the answer.
+    newest instant that progress was stated for (unless it lies more than a year beyond both). The instant used is
+    always in the answer.
 
     Planned value runs linearly over the working minutes of each task's calendar from its baseline start to its
     baseline finish. Progress in an imported plan counts from the plan's status date (from the import, if it has

@@ -18,7 +18,11 @@ from shared.types import as_uuid
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as metrics depend on it; `newest` is the latest instant that a leaf's progress was stated for."""
+    """A project as metrics depend on it.
+
+    `newest` is the latest instant that a leaf's progress was stated for; one that lies more than a year beyond both now
+    and the status date is taken for a wrong clock and counts only when it is asked for.
+    """
 
     id: UUID
     currency: str
@@ -34,6 +38,7 @@ select t.id, t.currency, t.time_zone, t.status_date, t.plan,
         from progress p
         join task k on k.organization_id = p.organization_id and k.id = p.task_id and k.is_leaf
         where p.organization_id = t.organization_id and p.project_id = t.id
+          and p.at <= greatest(now(), t.status_date at time zone t.time_zone) + interval '1 year'
         order by p.at desc limit 1) as newest
 from project t where t.organization_id = $1 and not t.is_deleted and
 """

@@ -68,8 +68,7 @@ async def create_project(call: Current, body: ProjectCreate) -> Response:
 async def get_project(call: Current, project_id: ProjectRef, as_of: AsOf = None) -> Response:
     """Return one project; with as_of, as it was then."""
     if as_of is not None:
-        row = await repository.project_row(call.tx, project_id, call.own_only)
-        return call.one(*await entity.image_as_of(call.tx, PROJECT, row["id"], as_of))
+        return call.one(*await service.project_as_of(call.tx, project_id, call.own_only, as_of))
     condition, values = repository.reference(project_id, call.own_only)
     return call.one(*await entity.get(call.tx, PROJECT, condition, *values))
 

@@ -71,9 +71,9 @@ class ProjectCreate(Schema):
     time_zone: TimeZone = "UTC"
     """IANA time zone that its local times are in."""
     start: Instant | None = None
-    """When the project starts; now if absent."""
+    """When the project starts, to the minute; now if absent."""
     status_date: Instant | None = None
-    """As of when its progress is reported."""
+    """As of when its progress is reported, to the minute."""
     source_id: SourceId | None = None
     """What another system calls it; unique in the organization."""
 
@@ -98,7 +98,7 @@ class ProjectUpdate(Patch):
     owner: SourceId = absent()
     """Subject of the project manager."""
     start: Instant = absent()
-    """When the project starts."""
+    """When the project starts, to the minute."""
     status_date: Instant | None = None
     """As of when its progress is reported; null clears."""
 

@@ -36,6 +36,7 @@ def task_columns(
         "parent_id": identifiers.get(task.parent_source_id or ""),
         "position": task.position,
         "source_id": task.source_id,
+        "is_imported": True,
         "name": task.name,
         "work_breakdown_structure": task.wbs,
         "outline_level": task.outline_level,

@@ -39,7 +39,7 @@ class Arrival:
 def unreadable(error: PlanFileError) -> PlanFileUnreadable:
     """Return the problem that tells where a file breaks."""
     place = f"line {error.line}, column {error.column}: " if error.line else ""
-    return PlanFileUnreadable(f"{place}{error.detail}", errors=[FieldError("/", error.code, f"{place}{error.detail}")])
+    return PlanFileUnreadable(f"{place}{error.detail}", errors=[FieldError("", error.code, f"{place}{error.detail}")])
 
 
 def checked(spool: IO[bytes]) -> Arrival:

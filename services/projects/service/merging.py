@@ -206,8 +206,9 @@ class _Merge:
         *,
         same: Callable[[str, object, object], bool] = lambda _name, old, new: old == new,
         identify: Mapping[Hashable, UUID] = MappingProxyType({}),
+        from_file: Callable[[Record], bool] = lambda _row: True,
     ) -> dict[Hashable, UUID]:
-        """Write what is new or different of a kind, delete what is gone; returns ids by the file's identifiers."""
+        """Write what is new or different of a kind, delete what came from a file and is gone; returns ids by key."""
         identifiers: dict[Hashable, UUID] = {}
         write: list[tuple[UUID, Row]] = []
         actions: dict[UUID, str] = {}
@@ -224,7 +225,7 @@ class _Merge:
                 write.append((identifier, values))
             actions[identifier] = action
             self.merged.note(kind.name, source_id, action, identifier)
-        gone = {row["id"]: str(key) for key, row in present.items() if key not in wanted}
+        gone = {row["id"]: str(key) for key, row in present.items() if key not in wanted and from_file(row)}
         for action in ("created", "updated"):
             await self._write(kind, [w for w in write if actions[w[0]] == action], action)
         for identifier, version in await entity.delete_many(self.tx, kind, list(gone)):
@@ -294,7 +295,23 @@ class _Merge:
                 known = pushed if self.plan.status_date is None else None
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
-        return await self.rows(TASK, present, wanted, identify=identifiers)
+        await self._move_up(wanted)
+        return await self.rows(TASK, present, wanted, identify=identifiers, from_file=lambda row: row["is_imported"])
+
+    async def _move_up(self, wanted: Mapping[Hashable, object]) -> None:
+        """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""
+        rows = {row["id"]: row for row in await repository.rows(self.tx, TASK, self.merged.project_id)}
+        leaving = {row["id"] for row in rows.values() if row["is_imported"] and row["source_id"] not in wanted}
+        for row in rows.values():
+            if row["id"] in leaving or row["parent_id"] not in leaving:
+                continue
+            parent = row["parent_id"]
+            while parent in leaving:
+                parent = rows[parent]["parent_id"]
+            level = rows[parent]["outline_level"] + 1 if parent is not None else 1
+            await entity.update(
+                self.tx, TASK, row["id"], {"parent_id": parent, "outline_level": level}, expected=row["version"]
+            )
 
     async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
         """Merge the links; one is told by its two tasks and its type."""

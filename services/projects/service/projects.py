@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import orjson
 
 from services.projects import repository
 from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
@@ -15,6 +16,8 @@ from shared import entity, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
+from shared.errors import NotFound
+from shared.types import as_uuid
 from shared.working_time import local_of
 
 SCHEDULE = "schedule"
@@ -46,13 +49,22 @@ async def create_project(
         raise _taken(error) from error
 
 
+async def _locked(tx: Transaction, reference: str, own_only: str | None) -> asyncpg.Record:
+    """Return a project's row, locked. Every writer takes the aggregate before any row, so that none wait in a ring."""
+    row = await repository.project_row(tx, reference, own_only)
+    await repository.lock_aggregate(tx, row["id"])
+    return await repository.project_row(tx, str(row["id"]), own_only, lock=True)
+
+
 async def update_project(
     tx: Transaction, reference: str, own_only: str | None, expected: int, changes: Mapping[str, object]
 ) -> Written:
     """Change a project; a change of its start asks for a new schedule."""
-    row = await repository.project_row(tx, reference, own_only, lock=True)
+    row = await _locked(tx, reference, own_only)
     must_be(row["version"], expected)
     fields = dict(changes)
+    if not fields:
+        return await entity.unchanged(tx, PROJECT, row["id"])
     for name in ("start", "status_date"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
@@ -73,7 +85,18 @@ async def update_project(
 
 async def delete_project(tx: Transaction, reference: str, own_only: str | None, expected: int) -> Written:
     """Delete a project with everything in it; its history stays."""
-    row = await repository.project_row(tx, reference, own_only, lock=True)
+    row = await _locked(tx, reference, own_only)
     must_be(row["version"], expected)
     identifier: UUID = row["id"]
     return await entity.delete(tx, PROJECT, identifier, expected=expected)
+
+
+async def project_as_of(tx: Transaction, reference: str, own_only: str | None, moment: datetime) -> tuple[int, str]:
+    """Return a project as it was, though it may be deleted by now; whose it was then decides who may see it."""
+    identifier = as_uuid(reference)
+    if identifier is None:
+        identifier = (await repository.project_row(tx, reference, own_only))["id"]
+    version, image = await entity.image_as_of(tx, PROJECT, identifier, moment)
+    if own_only is not None and orjson.loads(image)["owner"] != own_only:
+        raise NotFound
+    return version, image

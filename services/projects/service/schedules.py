@@ -35,6 +35,7 @@ from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RE
 from services.projects.service.projects import SCHEDULE
 from shared import messaging
 from shared.db import Context, Database, Transaction
+from shared.errors import NotFound
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
 from shared.working_calendar import CalendarError, WorkingCalendar, from_json
@@ -220,28 +221,39 @@ async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
         )
 
 
+TRIES: Final = 3
+"""How often a schedule is computed without holding writers off; the last time they wait."""
+
+
 async def publish_schedule(tx: Transaction, project_id: UUID) -> int:
     """Compute and store a project's schedule and record what changed; returns the revision.
 
-    Holds the aggregate's lock, so that no change of the plan slips in between. A plan that cannot be scheduled (a loop
-    of dependencies) keeps its schedule and gets the reason.
+    The computation holds nobody off: if the plan has changed meanwhile it is done again, the last time under the
+    aggregate's lock. A plan that cannot be scheduled (a loop of dependencies) keeps its schedule and gets the reason.
     """
-    await repository.lock_aggregate(tx, project_id)
-    project = await tx.fetchrow(
-        "select * from project where organization_id = $1 and id = $2", tx.organization_id, project_id
-    )
-    assert project is not None
-    plan = await load_plan(tx, project)
+    for attempt in range(1, TRIES + 1):
+        if attempt == TRIES:
+            await repository.lock_aggregate(tx, project_id)
+        version = await repository.position(tx, project_id)
+        project = await tx.fetchrow(
+            "select * from project where organization_id = $1 and id = $2", tx.organization_id, project_id
+        )
+        if project is None:
+            raise NotFound
+        zone_name: str = project["time_zone"]
+        plan = await load_plan(tx, project)
+        schedule, problem = await asyncio.to_thread(_computed, plan)
+        await repository.lock_aggregate(tx, project_id)
+        if await repository.position(tx, project_id) == version:
+            break
     present = await tx.fetchrow(
         "select version, project_start, project_finish, problem from schedule where organization_id = $1 and id = $2",
         tx.organization_id,
         project_id,
     )
     revision: int = 0 if present is None else present["version"]
-    try:
-        schedule = await asyncio.to_thread(critical_path, plan) if plan.tasks else None
-    except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
-        await _store_header(tx, project_id, max(revision, 1), None if present is None else present, str(error)[:500])
+    if problem is not None:
+        await _store_header(tx, project_id, max(revision, 1), present, problem)
         return revision
     new = _dates(schedule) if schedule is not None else {}
     old = await _stored(tx, project_id)
@@ -249,8 +261,11 @@ async def publish_schedule(tx: Transaction, project_id: UUID) -> int:
     changed = [(key, dates) for key, dates in new.items() if old.get(key) != (dates, order[key])]
     removed = [key for key in old if key not in new]
     span = (schedule.project_start, schedule.project_finish) if schedule is not None else (None, None)
-    same = present is not None and (present["project_start"], present["project_finish"]) == span
-    if same and present is not None and present["problem"] is None and not changed and not removed:
+    same = present is not None and (present["project_start"], present["project_finish"], present["problem"]) == (
+        *span,
+        None,
+    )
+    if same and not changed and not removed:
         return revision
     revision += 1
     await _store(tx, project_id, [(key, order[key], *dates) for key, dates in changed], removed)
@@ -265,10 +280,17 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
         revision,
         *span,
     )
-    zone = ZoneInfo(project["time_zone"])
-    events = _events(project_id, revision, project["time_zone"], zone, span, changed, removed)
+    events = _events(project_id, revision, zone_name, ZoneInfo(zone_name), span, changed, removed)
     await messaging.record_many(tx, aggregate_id=project_id, events=events)
     return revision
+
+
+def _computed(plan: Plan) -> tuple[Schedule | None, str | None]:
+    """Return the schedule of a plan (None without tasks), or why there is none."""
+    try:
+        return (critical_path(plan) if plan.tasks else None), None
+    except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
+        return None, str(error)[:500]
 
 
 def positions(plan: Plan) -> dict[UUID, int]:

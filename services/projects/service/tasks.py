@@ -10,14 +10,20 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.entities import PROGRESS, TASK
-from services.projects.errors import CurrencyMismatch, ReferenceInvalid, TaskHasChildren, TaskIsSummary
+from services.projects.errors import (
+    CurrencyMismatch,
+    NewerProgressKnown,
+    ReferenceInvalid,
+    TaskHasChildren,
+    TaskIsSummary,
+)
 from services.projects.service.projects import SCHEDULE, wall_time
 from shared import entity, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
 from shared.errors import FieldError
-from shared.types import Money
+from shared.types import Money, minor_digits
 
 SCHEDULING = frozenset({"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name"})
 
@@ -28,7 +34,12 @@ def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | Non
         return None
     if money.currency != currency:
         raise CurrencyMismatch(errors=[FieldError(pointer, "currency_mismatch", f"must be in {currency}")])
-    return money.amount
+    return money.amount.quantize(quantum(currency))
+
+
+def quantum(currency: str) -> Decimal:
+    """Return the smallest amount of a currency: 0.01 for most."""
+    return Decimal(1).scaleb(-minor_digits(currency))
 
 
 def _local(fields: dict[str, object], zone: str) -> None:
@@ -46,7 +57,9 @@ async def create_task(
     project_id: UUID = project["id"]
     fields = dict(values)
     _local(fields, project["time_zone"])
-    fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or Decimal(0)
+    nothing = Decimal(0).quantize(quantum(project["currency"]))
+    fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
+    fields |= {"actual_cost": nothing, "fixed_cost": nothing}
     fields["remaining_work_minutes"] = fields.get("work_minutes", 0)
     await repository.lock_aggregate(tx, project_id)
     parent_id = fields.get("parent_id")
@@ -111,12 +124,16 @@ async def update_task(
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
     fields = dict(changes)
+    if not fields:
+        return await entity.unchanged(tx, TASK, task_id)
     _local(fields, project["time_zone"])
     percent, cost = fields.pop("percent_complete", None), fields.pop("actual_cost", None)
     changed = list(changes)
     if percent is not None or cost is not None:
         if row["is_summary"]:
             raise TaskIsSummary
+        if row["progress_at"] is not None and row["progress_at"] > datetime.now(UTC):
+            raise NewerProgressKnown(f"Progress is known as of {row['progress_at'].isoformat()}.")
         money = cost if isinstance(cost, Money) else None
         progress = Progress(
             datetime.now(UTC),

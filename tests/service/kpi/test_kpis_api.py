@@ -91,6 +91,18 @@ async def test_what_is_pushed_after_the_status_date_shows_at_once(live: Story, d
     assert values(await read(director, project_id, as_of="2026-03-05"), "earned_value") == ["1000.00"]
 
 
+async def test_a_fact_from_a_clock_that_is_years_ahead_does_not_become_the_present(
+    live: Story, director: httpx2.AsyncClient
+) -> None:
+    project_id = await live.bring(plan())
+    before = await read(director, project_id)
+    await live.push(project_id, "2", datetime(2199, 1, 1, tzinfo=UTC), 99)
+    await live.tell(project_id)
+    assert await read(director, project_id) == before
+    asked = await read(director, project_id, as_of="2200-01-01")
+    assert values(asked, "earned_value") != values(before, "earned_value")
+
+
 async def test_without_a_status_date_now_is_meant(live: Story, director: httpx2.AsyncClient) -> None:
     project_id = await live.bring(plan(status=None))
     await live.tell(project_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -146,3 +147,28 @@ async def test_the_schedule_of_a_real_plan_equals_microsoft_projects(director: h
         assert items[source_id]["total_float_minutes"] == round(wanted.get("total_slack", 0)), source_id
         compared += 1
     assert compared > 0
+
+
+async def test_what_was_made_by_hand_stays_when_the_file_comes_again(director: httpx2.AsyncClient) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    tasks = f"/v1/projects/{project_id}/tasks"
+    made = (await director.post(tasks, json={"name": "By hand", "source_id": "JIRA-7"})).json()
+    again = (await imported(director, EXAMPLE.read_bytes()))["result"]
+    assert "deleted" not in again["report"]["summary"]["task"]
+    assert (await director.get(f"{tasks}/{made['id']}")).status_code == 200
+
+
+async def test_a_task_made_by_hand_moves_up_when_its_summary_leaves_the_file(director: httpx2.AsyncClient) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    tasks = f"/v1/projects/{project_id}/tasks"
+    content = EXAMPLE.read_text()
+    summaries = (await director.get(f"{tasks}?is_summary=true&limit=200")).json()["items"]
+    summary = next(task for task in summaries if task["outline_level"] == 2)
+    made = (await director.post(tasks, json={"name": "By hand", "parent_id": summary["id"]})).json()
+    shorter, count = re.subn(rf"<Task>\s*<UID>{summary['source_id']}</UID>.*?</Task>", "", content, flags=re.DOTALL)
+    assert count == 1
+    result = (await imported(director, shorter.encode()))["result"]
+    assert result["report"]["summary"]["task"]["deleted"] == 1
+    moved = (await director.get(f"{tasks}/{made['id']}")).json()
+    assert moved["parent_id"] == summary["parent_id"]
+    assert moved["outline_level"] == summary["outline_level"]

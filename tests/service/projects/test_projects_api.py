@@ -195,3 +195,51 @@ async def test_a_summary_without_tasks_below_it_is_a_task_again(director: httpx2
     assert refused.json()["code"] == "task_has_children"
     assert (await director.delete(f"{path}/{child['id']}", headers={"If-Match": '"1"'})).status_code == 204
     assert (await director.get(f"{path}/{phase['id']}")).json()["is_summary"] is False
+
+
+async def test_writers_and_readers_of_one_project_do_not_lock_each_other_out(director: httpx2.AsyncClient) -> None:
+    project = (await make(director)).json()
+    path = f"/v1/projects/{project['id']}"
+
+    async def add(number: int) -> int:
+        return (await director.post(f"{path}/tasks", json={"name": f"T{number}", "duration_minutes": 60})).status_code
+
+    async def start(day: int) -> int:
+        present = (await director.get(path)).headers["etag"]
+        moved = {"start": f"2026-03-{day + 1:02}T08:00:00Z"}
+        return (await director.patch(path, json=moved, headers={"If-Match": present})).status_code
+
+    async def look() -> int:
+        return (await director.get(f"{path}/schedule")).status_code
+
+    calls = [call for number in range(20) for call in (add(number), start(number), look())]
+    assert set(await asyncio.gather(*calls)) <= {200, 201, 412}
+
+
+async def test_money_of_a_task_made_by_hand_has_the_decimals_of_its_currency(director: httpx2.AsyncClient) -> None:
+    yen = (await make(director, currency="JPY")).json()
+    euro = (await make(director)).json()
+    one = (await director.post(f"/v1/projects/{yen['id']}/tasks", json={"name": "x"})).json()
+    other = {"name": "x", "cost": {"amount": "12.5", "currency": "EUR"}}
+    two = (await director.post(f"/v1/projects/{euro['id']}/tasks", json=other)).json()
+    assert (one["cost"]["amount"], one["actual_cost"]["amount"]) == ("0", "0")
+    assert (two["cost"]["amount"], two["actual_cost"]["amount"]) == ("12.50", "0.00")
+
+
+async def test_a_change_of_nothing_changes_nothing(director: httpx2.AsyncClient) -> None:
+    made = await make(director)
+    same = await director.patch(made.headers["location"], json={}, headers={"If-Match": '"1"'})
+    assert same.status_code == 200
+    assert same.headers["etag"] == '"1"'
+    assert same.headers["pmo-position"] == made.headers["pmo-position"]
+    assert same.content == made.content
+
+
+async def test_a_deleted_project_is_seen_as_it_was(director: httpx2.AsyncClient, service: Api) -> None:
+    made = (await make(director)).json()
+    path = f"/v1/projects/{made['id']}"
+    await director.delete(path, headers={"If-Match": '"1"'})
+    assert (await director.get(path, params={"as_of": made["created_at"]})).json() == made
+    assert (await director.get(path, params={"as_of": "2200-01-01T00:00:00Z"})).status_code == 404
+    stranger = service.as_(uuid4(), "pmo_director")
+    assert (await stranger.get(path, params={"as_of": made["created_at"]})).status_code == 404
