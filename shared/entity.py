@@ -226,10 +226,10 @@ def _get_sql(entity: Entity, where: str) -> str:
 
 async def get(tx: Transaction, entity: Entity, where: str, *values: object) -> tuple[int, str]:
     """Return version and image of the one entity that a condition over `t` ($2 …) finds; raises NotFound."""
-    row = await tx.fetchrow(_get_sql(entity, where), tx.organization_id, *values)
-    if row is None:
+    rows = await tx.read(_get_sql(entity, where), tx.organization_id, *values)
+    if not rows:
         raise NotFound
-    return row["version"], row["image"]
+    return rows[0]["version"], rows[0]["image"]
 
 
 async def image_as_of(tx: Transaction, entity: Entity, identifier: UUID, moment: object) -> tuple[int, str]:

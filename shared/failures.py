@@ -24,7 +24,7 @@ from shared.strict_json import pointer
 log = structlog.get_logger(__name__)
 
 
-def from_database(error: asyncpg.PostgresError | OSError | asyncpg.InterfaceError) -> Problem | None:
+def from_database(error: Exception) -> Problem | None:
     """Return the problem that a database error means for the caller; None for our own bugs."""
     match error:
         case asyncpg.UniqueViolationError():
@@ -43,6 +43,7 @@ def from_database(error: asyncpg.PostgresError | OSError | asyncpg.InterfaceErro
             | asyncpg.TooManyConnectionsError()
             | asyncpg.DiskFullError()
             | asyncpg.InterfaceError()
+            | asyncpg.InternalClientError()
             | OSError()
         ):
             return Unavailable()
@@ -87,7 +88,7 @@ async def on_error(request: Request, error: Exception) -> Response:
             return to_response(request, NotFound())
         case HTTPException(status_code=405, headers=headers):
             return to_response(request, MethodNotAllowed(headers=headers))
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError():
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():
             known = from_database(error)
             if known is not None:
                 log.warning("database_refused", error=repr(error), path=request.url.path)

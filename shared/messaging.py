@@ -205,4 +205,4 @@ def caused_by(tx: Transaction, event: Received) -> Transaction:
         causation_id=str(event.id),
         traceparent=event.traceparent,
     )
-    return Transaction(tx.connection, context, tx.wakes)
+    return tx.under(context)

@@ -90,14 +90,14 @@ async def succeeded(tx: Transaction, identifier: UUID, result: str) -> None:
     )
 
 
-async def failed(tx: Transaction, identifier: UUID, problem: Problem) -> None:
+async def failed(tx: Transaction, service: str, identifier: UUID, problem: Problem) -> None:
     """Store why an operation failed."""
     document = {
         "type": "/problems/" + problem.code.replace("_", "-"),
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": f"/v1/operations/{identifier}",
+        "instance": f"/v1/operations/{service}-{identifier}",
         "code": problem.code,
         "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in problem.errors],
         "request_id": tx.context.correlation_id,

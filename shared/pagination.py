@@ -214,7 +214,7 @@ async def page(
         f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
     )
     values.append(wanted.limit + 1)
-    rows = await tx.fetch(
+    rows = await tx.read(
         f"select (select row_to_json(i)::text from (select {entity.select(fields)}) i) as image,"
         f" json_build_array({', '.join(f'({key.sql})::text' for key, _ in keys)})::text as keys"
         f" from {entity.table.name} t {entity.join} where {' and '.join(conditions)}"

@@ -259,8 +259,9 @@ class Operation(APIRoute):
                     producers=request.app.state.producers,
                 )
             key = headers.get("idempotency-key") if request.method in {"POST", "PATCH"} else None
+            lend = database.reading if request.method in {"GET", "HEAD"} else database.transaction
             try:
-                async with database.transaction(context) as tx:
+                async with lend(context) as tx:
                     if key is not None:
                         parts = (
                             principal.subject,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+import asyncpg
 import orjson
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -49,14 +50,19 @@ async def connect_database(settings: ServiceSettings, name: str) -> Database:
             database = await Database.connect(
                 settings.database_url, size=settings.database_pool_size, application=f"pmo-{name}"
             )
+            async with database.connection() as connection:
+                mistakes = await check_role(connection, durable=settings.environment != "test")
             break
-        except OSError as error:
+        except (
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.CannotConnectNowError,
+            asyncpg.PostgresConnectionError,
+        ) as error:
             if time.monotonic() > deadline:
                 raise
             log.warning("database_not_ready", error=repr(error))
             await asyncio.sleep(0.5)
-    async with database.connection() as connection:
-        mistakes = await check_role(connection, durable=settings.environment != "test")
     if mistakes:
         await database.close()
         raise RuntimeError("; ".join(mistakes))

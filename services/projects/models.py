@@ -243,6 +243,7 @@ class ImportRow(Row, table=True):
     status: str
     actor: str
     own_only: bool = False
+    request_id: str = ""
     content: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 

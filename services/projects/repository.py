@@ -80,14 +80,14 @@ def reference(value: str, own_only: str | None, column: str = "t") -> tuple[str,
 async def project_row(tx: Transaction, value: str, own_only: str | None, *, lock: bool = False) -> asyncpg.Record:
     """Return a project's row; raises NotFound."""
     condition, values = reference(value, own_only)
-    row = await tx.fetchrow(
-        f"select * from project t where t.organization_id = $1 and {condition}{' for update' if lock else ''}",
-        tx.organization_id,
-        *values,
-    )
-    if row is None:
+    sql = f"select * from project t where t.organization_id = $1 and {condition}"
+    if lock:
+        rows = await tx.fetch(f"{sql} for update", tx.organization_id, *values)
+    else:
+        rows = await tx.read(sql, tx.organization_id, *values)
+    if not rows:
         raise NotFound
-    return row
+    return rows[0]
 
 
 async def task_row(tx: Transaction, project_id: UUID, task_id: UUID, *, lock: bool = False) -> asyncpg.Record:

@@ -30,7 +30,8 @@ from shared.types import (
     absent,
 )
 
-ZONES = frozenset(zoneinfo.available_timezones())
+ZONES = frozenset(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
+"""Zones that PostgreSQL knows too: not `localtime`, `Factory` and other names of one machine."""
 
 
 def _zone(value: str) -> str:
@@ -40,6 +41,9 @@ def _zone(value: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_zone), Field(max_length=64, examples=["Europe/Amsterdam"])]
+Duration = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
+"""Minutes; the most is some eighty years of working days."""
+
 Priority = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
@@ -120,7 +124,7 @@ class TaskCreate(Schema):
     """What another system calls it; unique in the project."""
     is_milestone: Flag = False
     """A point in time rather than work."""
-    duration_minutes: Count = 0
+    duration_minutes: Duration = 0
     """Working minutes (480 = one day of eight hours)."""
     work_minutes: Count = 0
     """Effort in working minutes."""
@@ -152,7 +156,7 @@ class TaskUpdate(Patch):
     """Details."""
     is_milestone: Flag = absent()
     """A point in time rather than work."""
-    duration_minutes: Count = absent()
+    duration_minutes: Duration = absent()
     """Working minutes."""
     work_minutes: Count = absent()
     """Effort in working minutes."""

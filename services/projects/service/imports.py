@@ -79,6 +79,7 @@ async def accept_import(
             "status": "pending",
             "actor": tx.context.actor,
             "own_only": own_only,
+            "request_id": tx.context.correlation_id,
             "content": arrival.content,
         },
     )
@@ -110,7 +111,7 @@ async def run_import(database: Database, context: Context, key: str) -> None:
         if not await operations.running(tx, row["operation_id"]):
             await _close(tx, row, "cancelled", None)
             return
-    author = Context(context.organization_id, row["actor"], context.correlation_id or str(row["operation_id"]))
+    author = Context(context.organization_id, row["actor"], row["request_id"])
     try:
         plan = await asyncio.to_thread(read_mspdi, _pieces(row["content"]))
         try:
@@ -174,5 +175,5 @@ async def _close(tx: Transaction, row: "merging.Record", status: str, project_id
 
 async def _fail(database: Database, context: Context, row: "merging.Record", problem: Problem) -> None:
     async with database.transaction(context) as tx:
-        await operations.failed(tx, row["operation_id"], problem)
+        await operations.failed(tx, "projects", row["operation_id"], problem)
         await _close(tx, row, "failed", None)

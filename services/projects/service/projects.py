@@ -16,7 +16,7 @@ from shared import entity, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
-from shared.errors import NotFound
+from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.types import as_uuid
 from shared.working_time import local_of
 
@@ -25,8 +25,17 @@ SCHEDULE = "schedule"
 
 
 def wall_time(moment: datetime | None, zone: str) -> datetime | None:
-    """Return an instant as naive local wall time of a zone, to the minute."""
-    return None if moment is None else local_of(moment, ZoneInfo(zone)).replace(second=0, microsecond=0)
+    """Return an instant as naive local wall time of a zone, to the minute.
+
+    Raises ValidationFailed for the hour that comes twice when the clock is set back: local time cannot tell which.
+    """
+    if moment is None:
+        return None
+    local = moment.astimezone(ZoneInfo(zone))
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        detail = "lies in the hour that comes twice when the clock is set back; use one an hour earlier or later"
+        raise ValidationFailed(errors=[FieldError("", "ambiguous_local_time", detail)])
+    return local.replace(second=0, microsecond=0, tzinfo=None)
 
 
 def _taken(error: asyncpg.UniqueViolationError) -> Exception:
@@ -41,7 +50,9 @@ async def create_project(
     fields = dict(values)
     fields["key"] = fields.get("key") or f"PRJ-{await repository.next_project_number(tx)}"
     fields["time_zone"] = time_zone
-    fields["start"] = wall_time(start or datetime.now(UTC), time_zone)
+    fields["start"] = wall_time(start, time_zone) or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
+        second=0, microsecond=0
+    )
     fields["status_date"] = wall_time(status, time_zone)
     try:
         return await entity.create(tx, PROJECT, fields)

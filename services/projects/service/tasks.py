@@ -22,10 +22,13 @@ from shared import entity, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
-from shared.errors import FieldError
+from shared.errors import FieldError, ValidationFailed
 from shared.types import Money, minor_digits
 
 SCHEDULING = frozenset({"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name"})
+
+DATELESS = frozenset({"as_soon_as_possible", "as_late_as_possible"})
+"""Constraints without a date."""
 
 
 def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | None:
@@ -127,6 +130,10 @@ async def update_task(
     if not fields:
         return await entity.unchanged(tx, TASK, task_id)
     _local(fields, project["time_zone"])
+    kind = fields.get("constraint_type", row["constraint_type"])
+    if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
+        detail = "this constraint needs a constraint_date"
+        raise ValidationFailed(errors=[FieldError("/constraint_date", "constraint_date", detail)])
     percent, cost = fields.pop("percent_complete", None), fields.pop("actual_cost", None)
     changed = list(changes)
     if percent is not None or cost is not None:

@@ -116,7 +116,7 @@ async def bring_up_to_date(
         if strictly:
             raise ProjectionBehind("The load of the project is still being computed.")
         return
-    own = Transaction(tx.connection, replace(tx.context, actor=ACTOR), tx.wakes)
+    own = tx.under(replace(tx.context, actor=ACTOR))
     await repository.lock_project_load(own, project_id)
     marked, _ = await repository.stale(own, project_id, resource_id, **limits)
     # A mark that a running transaction is setting again stays; what was before that transaction is computed.

@@ -95,6 +95,7 @@ async def test_a_fact_from_a_clock_that_is_years_ahead_does_not_become_the_prese
     live: Story, director: httpx2.AsyncClient
 ) -> None:
     project_id = await live.bring(plan())
+    await live.tell(project_id)
     before = await read(director, project_id)
     await live.push(project_id, "2", datetime(2199, 1, 1, tzinfo=UTC), 99)
     await live.tell(project_id)

@@ -243,3 +243,40 @@ async def test_a_deleted_project_is_seen_as_it_was(director: httpx2.AsyncClient,
     assert (await director.get(path, params={"as_of": "2200-01-01T00:00:00Z"})).status_code == 404
     stranger = service.as_(uuid4(), "pmo_director")
     assert (await stranger.get(path, params={"as_of": made["created_at"]})).status_code == 404
+
+
+async def test_zones_that_only_one_machine_knows_are_refused(director: httpx2.AsyncClient) -> None:
+    for zone in ("localtime", "Factory", "Mars/Olympus", ""):
+        response = await director.post("/v1/projects", json={"name": "x", "time_zone": zone})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "/time_zone"
+
+
+async def test_local_times_around_a_change_of_the_clock_come_back_as_they_went_in(
+    director: httpx2.AsyncClient,
+) -> None:
+    project = (await make(director, time_zone="Europe/Amsterdam", start="2026-10-01T08:00:00+02:00")).json()
+    path = f"/v1/projects/{project['id']}/tasks"
+    body = {"name": "x", "constraint_type": "start_no_earlier_than"}
+    for offset in ("+01:00", "+02:00"):
+        twice = await director.post(path, json={**body, "constraint_date": f"2026-10-25T02:30:00{offset}"})
+        assert twice.status_code == 422
+        assert twice.json()["errors"][0]["code"] == "ambiguous_local_time"
+    before = await director.post(path, json={**body, "constraint_date": "2026-10-25T01:30:00+02:00"})
+    assert before.json()["constraint_date"] == "2026-10-25T01:30:00+02:00"
+    after = await director.post(path, json={**body, "constraint_date": "2026-10-25T03:30:00+01:00"})
+    assert after.json()["constraint_date"] == "2026-10-25T03:30:00+01:00"
+    spring = await director.post(path, json={**body, "constraint_date": "2027-03-28T01:30:00Z"})
+    assert spring.json()["constraint_date"] == "2027-03-28T03:30:00+02:00"
+
+
+async def test_a_constraint_cannot_lose_its_date(director: httpx2.AsyncClient) -> None:
+    project = (await make(director)).json()
+    path = f"/v1/projects/{project['id']}/tasks"
+    body = {"name": "x", "constraint_type": "must_finish_on", "constraint_date": "2026-10-05T17:00:00Z"}
+    made = await director.post(path, json=body)
+    location = made.headers["location"]
+    lost = await director.patch(location, json={"constraint_date": None}, headers={"If-Match": '"1"'})
+    assert lost.status_code == 422
+    freed = {"constraint_type": "as_soon_as_possible", "constraint_date": None}
+    assert (await director.patch(location, json=freed, headers={"If-Match": '"1"'})).status_code == 200

@@ -214,6 +214,7 @@ def upgrade() -> None:
         sa.Column("status", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("actor", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("own_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("request_id", sqlmodel.sql.sqltypes.AutoString(), server_default=sa.text("''"), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_plan_import")),
     )
