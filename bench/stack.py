@@ -1,6 +1,7 @@
 """A stack of one's own for a run: `pmo up` on a fresh folder with durable settings, and ways to reach its parts."""
 
 import asyncio
+import contextlib
 import json
 import re
 import shutil
@@ -102,14 +103,11 @@ class Stack:
     def cpu_seconds(self, pids: Sequence[int], database: str) -> float:
         """CPU seconds that processes and the backends of one database have used so far."""
         total = 0.0
-        backends = [
-            child
-            for child in psutil.Process(self.pids["postgres"]).children()
-            if f" {database} " in " ".join(child.cmdline())
-        ]
-        for process in [*map(psutil.Process, pids), *backends]:
-            times = process.cpu_times()
-            total += times.user + times.system
+        for process in [*map(psutil.Process, pids), *psutil.Process(self.pids["postgres"]).children()]:
+            with contextlib.suppress(psutil.Error):  # a backend may end while we look
+                if process.pid in pids or f" {database} " in " ".join(process.cmdline()):
+                    times = process.cpu_times()
+                    total += times.user + times.system
         return total
 
 

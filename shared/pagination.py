@@ -4,8 +4,9 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -158,21 +159,71 @@ def decode_cursor(secret: bytes, scope: str, cursor: str, now: float, length: in
     return list(values)
 
 
-def _after(keys: Sequence[tuple[Sort, bool]], values: Sequence[object], first: int) -> tuple[str, list[object]]:
-    """Return the condition for rows after the given values, and its parameters from `$first` on."""
+def _after(keys: Sequence[tuple[Sort, bool]], known: Sequence[bool], first: int) -> str:
+    """Return the condition for rows after given values, parameters from `$first` on; `known`: which are not null."""
     marks = [f"${first + n}::text::{key.kind}" for n, (key, _) in enumerate(keys)]
     if not any(key.nullable or descending for key, descending in keys):
-        return f"({', '.join(key.sql for key, _ in keys)}) > ({', '.join(marks)})", list(values)
+        return f"({', '.join(key.sql for key, _ in keys)}) > ({', '.join(marks)})"
     alternatives = []
     for n, (key, descending) in enumerate(keys):
-        if values[n] is None:
+        if not known[n]:
             continue  # nulls come last: only ties follow, and later keys break those
         ties = [f"{k.sql} is not distinct from {marks[m]}" for m, (k, _) in enumerate(keys[:n])]
         beyond = f"{key.sql} {'<' if descending else '>'} {marks[n]}"
         if key.nullable:
             beyond = f"({beyond} or {key.sql} is null)"
         alternatives.append(" and ".join([*ties, beyond]))
-    return "(" + " or ".join(f"({a})" for a in alternatives) + ")", list(values)
+    return "(" + " or ".join(f"({a})" for a in alternatives) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the statements of a list depend on, the values aside."""
+
+    listing: Listing
+    order: tuple[tuple[str, bool], ...]
+    fields: tuple[str, ...] | None
+    filters: tuple[str, ...]
+    restriction: str | None
+    after: tuple[bool, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    keys: int
+    page: str
+    total: str
+
+
+@lru_cache(maxsize=512)
+def _statements(shape: _Shape) -> _Statements:
+    listing, entity = shape.listing, shape.listing.entity
+    conditions = ["t.organization_id = $1"]
+    templates = [listing.conditions[name] for name in shape.filters]
+    templates += [] if shape.restriction is None else [shape.restriction]
+    for template in templates:
+        conditions.append(template.replace("{}", f"${len(conditions) + 1}"))
+    rows = f"from {entity.table.name} t {entity.join} where "
+    total = f"select count(*) {rows}{' and '.join(conditions)}"
+    used = len(conditions)
+    keys = [(listing.sorts[name], descending) for name, descending in shape.order]
+    keys.append((Sort("t.id", "uuid"), False))
+    if shape.after is not None:
+        conditions.append(_after(keys, shape.after, used + 1))
+        used += len(keys)
+    ordering = ", ".join(
+        f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
+    )
+    image = f"(select row_to_json(i)::text from (select {entity.select(shape.fields)}) i) as image"
+    places = "".join(f", ({key.sql})::text as key_{n}" for n, (key, _) in enumerate(keys))
+    last = "".join(f", max(key_{n}) filter (where number = ${used + 1}) as key_{n}" for n in range(len(keys)))
+    # One row comes back, not one per item: that is quicker to take in. One item more than wanted tells of a next page.
+    page = (
+        f"select string_agg(image, ',' order by number) filter (where number <= ${used + 1}) as items,"
+        f" count(*) as found{last} from (select row_number() over () as number, p.* from ("
+        f"select {image}{places} {rows}{' and '.join(conditions)} order by {ordering} limit ${used + 1} + 1) p) q"
+    )
+    return _Statements(len(keys), page, total)
 
 
 async def page(
@@ -182,65 +233,62 @@ async def page(
     filters: Mapping[str, object],
     *,
     restrict: tuple[str, object] | None = None,
+    if_empty: Callable[[], Awaitable[object]] | None = None,
 ) -> Response:
-    """Answer a list: `filters` by name (None: not asked for), `restrict` is what the caller's rights add."""
-    entity = listing.entity
+    """Answer a list: `filters` by name (None: not asked for), `restrict` is what the caller's rights add.
+
+    Where nothing is found, `if_empty` may raise what is then to be answered.
+    """
     order = parse_sort(listing, wanted.sort)
     fields = parse_fields(listing, wanted.fields)
-    values: list[object] = [tx.organization_id]
-    conditions = ["t.organization_id = $1"]
-    for name, value in filters.items():
-        if value is not None:
-            values.append(value)
-            conditions.append(listing.conditions[name].replace("{}", f"${len(values)}"))
+    given = {name: value for name, value in filters.items() if value is not None}
+    values: list[object] = [tx.organization_id, *given.values()]
     if restrict is not None:
         values.append(restrict[1])
-        conditions.append(restrict[0].replace("{}", f"${len(values)}"))
-    counted = " and ".join(conditions), list(values)
-
-    keys = [(listing.sorts[name], descending) for name, descending in order]
-    keys.append((Sort("t.id", "uuid"), False))
-    scope = orjson.dumps(
-        [tx.organization_id, wanted.path, order, {k: v for k, v in filters.items() if v is not None}], default=str
-    ).decode()
-    scope = hashlib.sha256(scope.encode()).hexdigest()[:16]
+    known = len(values)
+    scope = orjson.dumps([tx.organization_id, wanted.path, order, given], default=str)
+    signed = hashlib.sha256(scope).hexdigest()[:16]
     now = time.time()
+    after: list[object] | None = None
     if wanted.cursor is not None:
-        after = decode_cursor(wanted.secret, scope, wanted.cursor, now, len(keys))
-        condition, more = _after(keys, after, len(values) + 1)
-        conditions.append(condition)
-        values += more
-    ordering = ", ".join(
-        f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
+        after = decode_cursor(wanted.secret, signed, wanted.cursor, now, len(order) + 1)
+        values += after
+    values.append(wanted.limit)
+    shape = _Shape(
+        listing,
+        tuple(order),
+        None if fields is None else tuple(fields),
+        tuple(given),
+        None if restrict is None else restrict[0],
+        None if after is None else tuple(value is not None for value in after),
     )
-    values.append(wanted.limit + 1)
-    rows = await tx.read(
-        f"select (select row_to_json(i)::text from (select {entity.select(fields)}) i) as image,"
-        f" json_build_array({', '.join(f'({key.sql})::text' for key, _ in keys)})::text as keys"
-        f" from {entity.table.name} t {entity.join} where {' and '.join(conditions)}"
-        f" order by {ordering} limit ${len(values)}",
-        *values,
-    )
+    statements = _statements(shape)
+    (row,) = await tx.read(statements.page, *values)
+    if not row["found"] and if_empty is not None:
+        await if_empty()
     cursor = None
-    if len(rows) > wanted.limit:
-        rows = rows[: wanted.limit]
-        cursor = encode_cursor(wanted.secret, scope, orjson.loads(rows[-1]["keys"]), now)
+    if row["found"] > wanted.limit:
+        last = [row[f"key_{n}"] for n in range(statements.keys)]
+        cursor = encode_cursor(wanted.secret, signed, last, now)
     total = None
     if wanted.include_total:
-        where, known = counted
-        total = await tx.fetchint(f"select count(*) from {entity.table.name} t {entity.join} where {where}", *known)
-    return answer([row["image"] for row in rows], wanted, cursor, total)
+        total = (await tx.read(statements.total, *values[:known]))[0][0]
+    return _answer(row["items"] or "", wanted, cursor, total)
 
 
-def answer(images: Sequence[str], wanted: PageRequest, cursor: str | None, total: int | None = None) -> Response:
+def answer(images: Sequence[str], wanted: PageRequest, cursor: str | None) -> Response:
     """Return the page as bytes: the images stand in it as PostgreSQL wrote them."""
+    return _answer(",".join(images), wanted, cursor, None)
+
+
+def _answer(items: str, wanted: PageRequest, cursor: str | None, total: int | None) -> Response:
     here = wanted.path + (f"?{wanted.query}" if wanted.query else "")
     following = None
     if cursor is not None:
         query = [(k, v) for k, v in parse_qsl(wanted.query, keep_blank_values=True) if k != "cursor"]
         following = f"{wanted.path}?{urlencode([*query, ('cursor', cursor)])}"
     tail: dict[str, object] = {"next_cursor": cursor, "links": {"self": here, "next": following}, "total": total}
-    body = b'{"items":[' + ",".join(images).encode() + b"]," + orjson.dumps(tail)[1:]
+    body = b'{"items":[' + items.encode() + b"]," + orjson.dumps(tail)[1:]
     headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
     return Response(body, media_type="application/json", headers=headers)
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from services.projects import repository
@@ -16,7 +17,7 @@ from shared import entity, pagination
 from shared.pagination import Paging
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
-from shared.types import Instant, Wanted
+from shared.types import Instant, Wanted, as_uuid
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
@@ -42,9 +43,13 @@ async def list_tasks(
 
     Sorts: position, name, priority, duration_minutes, percent_complete, deadline, updated_at; default position.
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
+    identifier = as_uuid(project_id)
+
+    async def visible() -> asyncpg.Record:
+        return await repository.project_row(call.tx, project_id, call.own_only)
+
     filters = {
-        "project_id": project["id"],
+        "project_id": identifier or (await visible())["id"],
         "parent_id": parent_id,
         "source_id": source_id,
         "is_summary": is_summary,
@@ -53,7 +58,8 @@ async def list_tasks(
         "deadline_before": deadline_before,
         "percent_complete_below": percent_complete_below,
     }
-    return await pagination.page(call.tx, repository.TASKS, page, filters)
+    own = pagination.owned_by(call.own_only, "p.owner")
+    return await pagination.page(call.tx, repository.TASKS, page, filters, restrict=own, if_empty=visible)
 
 
 @router.post("", status_code=201, response_model=TaskRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
