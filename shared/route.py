@@ -29,7 +29,7 @@ WAIT_SECONDS: Final = 5.0
 JSON_LIMIT: Final = 1024 * 1024
 SPOOL_MEMORY: Final = 1024 * 1024
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
-COMMON_PROBLEMS: Final = (400, 401, 403, 422, 429, 500, 502, 503, 504)
+COMMON_PROBLEMS: Final = (400, 401, 403, 414, 422, 429, 431, 500, 502, 503, 504)
 DESCRIPTIONS: Final = {
     400: "The request cannot be understood.",
     401: "No valid credential.",
@@ -39,10 +39,12 @@ DESCRIPTIONS: Final = {
     409: "The request contradicts the present state.",
     412: "The object has changed since it was read.",
     413: "The body is too large.",
+    414: "The path or the query is too long.",
     415: "The media type is not supported.",
     422: "The input is not acceptable.",
     428: "If-Match is required.",
     429: "Too many requests.",
+    431: "The headers are too large.",
     500: "An unexpected failure.",
     502: "A service behind the gateway is down.",
     503: "No capacity at the moment.",
@@ -117,7 +119,8 @@ def operation(
         declared["x-pmo-stream"] = True
     if tuple(media_types) != ("application/json",):
         declared["x-pmo-media-types"] = list(media_types)
-    return {"openapi_extra": declared, "responses": problems(*COMMON_PROBLEMS, *statuses)}
+    late = (408,) if 413 in statuses else ()  # where there is a body, it may also stall
+    return {"openapi_extra": declared, "responses": problems(*COMMON_PROBLEMS, *statuses, *late)}
 
 
 @dataclass(slots=True)

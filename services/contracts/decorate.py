@@ -9,6 +9,7 @@ from shared.errors import (
     BadRequest,
     Conflict,
     Forbidden,
+    HeadersTooLarge,
     NotFound,
     Overloaded,
     PayloadTooLarge,
@@ -21,6 +22,7 @@ from shared.errors import (
     UnsupportedMediaType,
     UpstreamTimeout,
     UpstreamUnavailable,
+    UriTooLong,
     ValidationFailed,
 )
 from shared.permissions import SCOPES, Permission
@@ -87,10 +89,12 @@ _OF_STATUS: Final = {
         Conflict,
         PreconditionFailed,
         PayloadTooLarge,
+        UriTooLong,
         UnsupportedMediaType,
         ValidationFailed,
         PreconditionRequired,
         RateLimited,
+        HeadersTooLarge,
         Problem,
         UpstreamUnavailable,
         Overloaded,

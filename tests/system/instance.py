@@ -1,7 +1,9 @@
 """A `pmo up` as a process of its own, and ways to call it: as any caller, or with bytes that no client would send."""
 
 import contextlib
+import ctypes
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -21,10 +23,18 @@ JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 PROBLEM: Final = "application/problem+json"
 DIRECTOR: Final = "pmo_director"
+PR_SET_PDEATHSIG: Final = 1
+
+_LIBC: Final = ctypes.CDLL(None)
 
 
 class NotStarted(Exception):
     """`pmo up` ended before it was ready; the message is what it said."""
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the tests' own is gone, however that ends."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def started(data: Path, *flags: str) -> tuple["subprocess.Popen[str]", dict[str, str]]:
@@ -35,6 +45,7 @@ def started(data: Path, *flags: str) -> tuple["subprocess.Popen[str]", dict[str,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - takes no lock
     )
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -2,10 +2,8 @@
 
 import concurrent.futures
 import threading
-import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -14,6 +12,7 @@ import pytest
 from services.local.demo import EXAMPLE_PLAN
 from tests.system.contract import Operation, operations
 from tests.system.instance import DIRECTOR, Caller, System, refused
+from tests.system.ways import Everything, settled
 from tests.system.writes import CREATE_PROJECT, CREATE_TASK, INGEST, UPDATE_PROJECT, UPDATE_TASK
 
 pytestmark = pytest.mark.usefixtures("unfailing")
@@ -22,53 +21,10 @@ SECRET = "kanarienvogel"
 OWN_IDS = {"project_id", "task_id", "resource_id", "client_id", "event_id", "operation_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class Victim:
-    """An organization with one of everything, by the names of path parameters."""
-
-    caller: Caller
-    ids: Mapping[str, str]
-    position: str
-
-
-def until(caller: Caller, path: str, **headers: str) -> dict[str, Any]:
-    """Read what comes to be in the background."""
-    deadline = time.monotonic() + 20
-    while True:
-        response = caller("GET", path, headers=headers)
-        if response.status_code == 200 and response.json().get("status") not in {"pending", "running", "accepted"}:
-            found: dict[str, Any] = response.json()
-            return found
-        assert time.monotonic() < deadline, response.text
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def victim(system: System) -> Victim:
-    """An organization with a plan, its resources and metrics, an API client and an event that came in."""
-    caller = system.as_(uuid.uuid4(), DIRECTOR, subject=SECRET)
-    headers = {"content-type": "application/xml"}
-    accepted = caller("POST", "/v1/imports?format=mspdi", content=EXAMPLE_PLAN.read_bytes(), headers=headers)
-    assert accepted.status_code == 202, accepted.text
-    operation = until(caller, accepted.headers["location"])
-    assert operation["status"] == "succeeded"
-    project = operation["result"]["project_id"]
-    position = operation["result"]["position"]
-    task = caller("GET", f"/v1/projects/{project}/tasks?limit=1&is_summary=false").json()["items"][0]["id"]
-    wait = {"pmo-wait-for": position}
-    resources = until(caller, f"/v1/resources?project_id={project}&limit=1", **wait)["items"]
-    assert until(caller, f"/v1/projects/{project}/kpis", **wait)
-    client = caller("POST", "/v1/api-clients", json={"name": SECRET, "scopes": ["read"]})
-    event = caller("POST", "/v1/ingest/events", content=INGEST.valid, headers={"content-type": INGEST.media_type})
-    ids = {
-        "project_id": project,
-        "task_id": task,
-        "resource_id": resources[0]["id"],
-        "client_id": client.json()["id"],
-        "event_id": event.json()["items"][0]["id"],
-        "operation_id": operation["id"],
-    }
-    return Victim(caller, ids, position)
+def victim(system: System) -> Everything:
+    """An organization with one of everything."""
+    return Everything.make(system.as_(uuid.uuid4(), DIRECTOR, subject=SECRET), EXAMPLE_PLAN, SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +67,7 @@ def bare(response: httpx2.Response) -> tuple[int, dict[str, Any], dict[str, str]
     )
 
 
-def test_the_victim_can_do_what_the_attacker_is_refused(system: System, victim: Victim) -> None:
+def test_the_victim_can_do_what_the_attacker_is_refused(system: System, victim: Everything) -> None:
     for operation in operations(system):
         assert set(operation.parameters()) <= OWN_IDS, f"{operation.name}: give the victim one of these"
         if operation.method == "GET" and operation.parameters():
@@ -119,7 +75,7 @@ def test_the_victim_can_do_what_the_attacker_is_refused(system: System, victim: 
 
 
 def test_row_91_an_object_of_another_organization_is_as_one_that_does_not_exist(
-    system: System, victim: Victim, attacker: Caller, subtests: pytest.Subtests
+    system: System, victim: Everything, attacker: Caller, subtests: pytest.Subtests
 ) -> None:
     before = [attack(victim.caller, one, victim.ids).content for one in operations(system) if one.is_list]
     for operation in operations(system):
@@ -133,7 +89,7 @@ def test_row_91_an_object_of_another_organization_is_as_one_that_does_not_exist(
     assert before == [attack(victim.caller, one, victim.ids).content for one in operations(system) if one.is_list]
 
 
-def test_row_91_a_human_key_of_another_organization_names_nothing(victim: Victim, attacker: Caller) -> None:
+def test_row_91_a_human_key_of_another_organization_names_nothing(victim: Everything, attacker: Caller) -> None:
     key = victim.caller("GET", f"/v1/projects/{victim.ids['project_id']}").json()["key"]
     for path in ("/v1/projects/{}", "/v1/projects/{}/tasks", "/v1/projects/{}/schedule", "/v1/projects/{}/kpis"):
         refused(attacker("GET", path.format(key)), 404, "not_found")
@@ -142,7 +98,7 @@ def test_row_91_a_human_key_of_another_organization_names_nothing(victim: Victim
 
 
 def test_row_91_lists_and_totals_show_nothing_of_another_organization(
-    system: System, victim: Victim, attacker: Caller
+    system: System, victim: Everything, attacker: Caller
 ) -> None:
     lists = [one for one in operations(system) if one.is_list]
     assert len(lists) >= 5
@@ -161,7 +117,9 @@ def test_row_91_lists_and_totals_show_nothing_of_another_organization(
 FILTERED = ("/v1/resources", "/v1/imports")
 
 
-def test_row_91_a_filter_by_an_id_of_another_organization_is_as_one_by_no_id(victim: Victim, attacker: Caller) -> None:
+def test_row_91_a_filter_by_an_id_of_another_organization_is_as_one_by_no_id(
+    victim: Everything, attacker: Caller
+) -> None:
     for path in FILTERED:
         answers = [
             attacker("GET", f"{path}?project_id={identifier}")
@@ -171,7 +129,9 @@ def test_row_91_a_filter_by_an_id_of_another_organization_is_as_one_by_no_id(vic
         assert answers[0].json().get("items", []) == answers[1].json().get("items", []) == []
 
 
-def test_row_91_an_import_into_a_project_of_another_organization_is_refused(victim: Victim, attacker: Caller) -> None:
+def test_row_91_an_import_into_a_project_of_another_organization_is_refused(
+    victim: Everything, attacker: Caller
+) -> None:
     for identifier in (victim.ids["project_id"], str(uuid.uuid4())):
         path = f"/v1/imports?format=mspdi&project_id={identifier}"
         response = attacker("POST", path, content=b"<Project/>", headers={"content-type": "application/xml"})
@@ -179,7 +139,7 @@ def test_row_91_an_import_into_a_project_of_another_organization_is_refused(vict
 
 
 def test_row_92_a_reference_to_an_object_of_another_organization_is_as_one_to_nothing(
-    system: System, victim: Victim
+    system: System, victim: Everything
 ) -> None:
     caller = system.as_(uuid.uuid4(), DIRECTOR)
     project = caller("POST", "/v1/projects", json={"name": "Mine"}).json()["id"]
@@ -193,7 +153,9 @@ def test_row_92_a_reference_to_an_object_of_another_organization_is_as_one_to_no
     assert listed["items"] == []
 
 
-def test_row_92_an_event_about_a_project_of_another_organization_has_no_effect(system: System, victim: Victim) -> None:
+def test_row_92_an_event_about_a_project_of_another_organization_has_no_effect(
+    system: System, victim: Everything
+) -> None:
     attacker = system.as_(uuid.uuid4(), DIRECTOR)
     task = f"/v1/projects/{victim.ids['project_id']}/tasks/{victim.ids['task_id']}"
     before = victim.caller("GET", task).content
@@ -211,7 +173,7 @@ def test_row_92_an_event_about_a_project_of_another_organization_has_no_effect(s
         headers = {"content-type": "application/json"}
         accepted = attacker("POST", "/v1/ingest/events", json=event, headers=headers)
         assert accepted.status_code == 202, accepted.text
-        told = until(attacker, f"/v1/ingest/events/{accepted.json()['items'][0]['id']}")
+        told = settled(attacker, f"/v1/ingest/events/{accepted.json()['items'][0]['id']}")
         assert told["status"] == "rejected"
         reasons.append(told["reason"])
     assert reasons[0] == reasons[1]
@@ -233,7 +195,9 @@ def test_row_93_what_is_unique_is_unique_in_an_organization(system: System) -> N
         assert accepted.json()["items"][0]["status"] == "accepted"
 
 
-def test_a_position_of_another_organization_tells_as_much_as_one_of_nothing(victim: Victim, attacker: Caller) -> None:
+def test_a_position_of_another_organization_tells_as_much_as_one_of_nothing(
+    victim: Everything, attacker: Caller
+) -> None:
     service, _, rest = victim.position.partition(":")
     version = rest.partition("@")[2].partition(",")[0]
     positions = (victim.position.partition(",")[0], f"{service}:{uuid.uuid4()}@{version}")
@@ -243,7 +207,7 @@ def test_a_position_of_another_organization_tells_as_much_as_one_of_nothing(vict
             refused(answer.result(), 409, "projection_behind")
 
 
-def test_a_stream_shows_nothing_of_another_organization(system: System, victim: Victim) -> None:
+def test_a_stream_shows_nothing_of_another_organization(system: System, victim: Everything) -> None:
     attacker = system.as_(uuid.uuid4(), DIRECTOR)
     received: list[bytes] = []
     begun = threading.Event()

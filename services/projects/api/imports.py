@@ -68,7 +68,7 @@ async def import_plan(
     return await pending_answer(call, "projects", operation_id)
 
 
-@router.get("", response_model=ImportPage, **operation(Permission.OPERATION_READ))
+@router.get("", response_model=ImportPage, **operation(Permission.OPERATION_READ, 404))
 async def list_imports(
     call: Current,
     page: Paging,
