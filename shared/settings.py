@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+CURSOR_SECRET_BYTES: Final = 32
 
 
 class SettingsError(Exception):
@@ -15,30 +20,56 @@ class SettingsError(Exception):
         self.mistakes = mistakes
 
 
+def _readable(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{path} is not a readable file")
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+PostgresUrl = Annotated[str, Field(pattern=r"^postgres(ql)?://[^/ ]")]
+NatsUrl = Annotated[str, Field(pattern=r"^(nats|tls)://[^/ ]")]
+
+
 class ServiceSettings(BaseModel):
     """What every service needs to run. Each value may instead come from the file that `<NAME>_FILE` names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: str = Field(description="PostgreSQL URL of the application role.")
-    relay_database_url: str = Field(description="PostgreSQL URL of the relay role.")
-    nats_url: str = Field(description="NATS URL with the service's user and password.")
-    internal_public_key_file: Path = Field(description="PEM file: verifies the gateway's internal tokens.")
-    cursor_secret_file: Path = Field(description="File of 32 or more random bytes: signs list cursors.")
-    host: str = "127.0.0.1"
+    database_url: PostgresUrl = Field(description="PostgreSQL URL of the application role.")
+    relay_database_url: PostgresUrl = Field(description="PostgreSQL URL of the relay role.")
+    nats_url: NatsUrl = Field(description="NATS URL with the service's user and password.")
+    internal_public_key_file: ReadableFile = Field(description="PEM file: verifies the gateway's internal tokens.")
+    cursor_secret_file: ReadableFile = Field(description="File of 32 or more random bytes: signs list cursors.")
+    host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
     database_pool_size: int = Field(default=10, ge=2, le=100)
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     environment: Literal["production", "local", "test"] = Field(
         default="production", description="`local` is what `pmo up` sets; only `test` may run without durability."
     )
 
-    @model_validator(mode="after")
-    def _files_can_be_read(self) -> Self:
-        for name, value in self:
-            if name.endswith("_file") and isinstance(value, Path) and not value.is_file():
-                raise ValueError(f"PMO_{name.upper()}: {value} is not a readable file")
-        return self
+    @field_validator("internal_public_key_file")
+    @classmethod
+    def _is_a_public_key(cls, path: Path) -> Path:
+        try:
+            key = load_pem_public_key(path.read_bytes())
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PublicKey):
+            raise ValueError(f"{path} holds no Ed25519 public key in PEM")
+        return path
+
+    @field_validator("cursor_secret_file")
+    @classmethod
+    def _is_long_enough(cls, path: Path) -> Path:
+        if path.stat().st_size < CURSOR_SECRET_BYTES:
+            raise ValueError(f"{path} holds fewer than {CURSOR_SECRET_BYTES} bytes")
+        return path
 
     @property
     def cursor_secret(self) -> bytes:

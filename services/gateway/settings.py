@@ -4,14 +4,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from shared.settings import ServiceSettings, from_environment
+from shared.settings import ReadableFile, ServiceSettings, from_environment
 
 _HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::(?:\d{1,5}|\*))?")
@@ -20,7 +20,7 @@ _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]
 class GatewaySettings(ServiceSettings):
     """What the gateway needs to run, besides what every service needs."""
 
-    internal_private_key_file: Path = Field(description="PEM file (Ed25519): signs internal tokens.")
+    internal_private_key_file: ReadableFile = Field(description="PEM file (Ed25519): signs internal tokens.")
     oidc_issuer: str = Field(min_length=1, description="The `iss` of access tokens, exactly.")
     oidc_audience: str = Field(min_length=1, description="The `aud` of access tokens, exactly.")
     oidc_jwks: str = Field(description="The issuer's keys: an https URL or a file's path.")
@@ -64,16 +64,16 @@ class GatewaySettings(ServiceSettings):
             raise ValueError(f"not an origin such as https://app.example.org: {wrong[0]}")
         return value
 
-    @model_validator(mode="after")
-    def _private_key_is_usable(self) -> Self:
-        if self.internal_private_key_file.is_file():
-            try:
-                key = load_pem_private_key(self.internal_private_key, password=None)
-            except (ValueError, TypeError, OSError):
-                key = None
-            if not isinstance(key, Ed25519PrivateKey):
-                raise ValueError("PMO_INTERNAL_PRIVATE_KEY_FILE: not an Ed25519 private key in PEM")
-        return self
+    @field_validator("internal_private_key_file")
+    @classmethod
+    def _is_a_private_key(cls, path: Path) -> Path:
+        try:
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"{path} holds no Ed25519 private key in PEM")
+        return path
 
     @property
     def internal_private_key(self) -> bytes:
