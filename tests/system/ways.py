@@ -1,6 +1,7 @@
 """An organization in which every operation of the document has something to work on."""
 
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ class Everything:
             "client_id": client.json()["id"],
             "event_id": event.json()["items"][0]["id"],
             "operation_id": operation["id"],
+            "letter_id": str(uuid.uuid4()),  # no request makes a dead letter
         }
         return cls(caller, ids, position)
 
