@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -17,6 +15,7 @@ import pytest
 
 from services.local import privileges
 from services.local.process import started_at
+from tests.system.instance import ended, started
 
 READY_SECONDS = 15
 
@@ -32,30 +31,6 @@ def data() -> Iterator[Path]:
     yield data
     privileges.remove_home(data / "postgres")
     shutil.rmtree(parent)
-
-
-def started(data: Path, *flags: str) -> tuple["subprocess.Popen[str]", dict[str, str]]:
-    """A `pmo up` that is ready, and what it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "services", "up", "--json", "--port", "0", "--data", str(data), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        pytest.fail(process.communicate()[1])
-    answer: dict[str, str] = json.loads(line)
-    return process, answer
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """End a `pmo up` by SIGTERM; its exit code and the rest of what it said."""
-    process.terminate()
-    out, err = process.communicate(timeout=20)
-    return process.returncode, out, err
 
 
 def get(url: str, token: str | None = None) -> tuple[int, dict[str, object]]:
