@@ -1,11 +1,12 @@
 """PostgreSQL access: a pool of connections and one transaction per piece of work, always of one organization."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 from uuid import UUID
 
 import asyncpg
@@ -41,6 +42,13 @@ class Context:
     reason: str | None = None
 
 
+class Closing(Protocol):
+    """A write that ends a transaction."""
+
+    def statement(self) -> tuple[str, Sequence[object]]:
+        """Return an insert, update or delete with its parameters; independent of the others' effects."""
+
+
 @dataclass(slots=True)
 class _Begun:
     """Whether the transaction has begun: shared by all that are derived from one."""
@@ -55,7 +63,11 @@ class Transaction:
     connection: "Lent"
     context: Context
     wakes: dict[str, float] = field(default_factory=dict)
+    closing: dict[str, Closing] = field(default_factory=dict)
+    """Writes that nobody waits for, by name: they go together in one round trip before the commit."""
     begun: _Begun = field(default_factory=_Begun)
+    locked: bool = False
+    """Whether the transaction got the lock that it was opened with."""
 
     @property
     def organization_id(self) -> UUID:
@@ -107,7 +119,16 @@ class Transaction:
 
     def under(self, context: Context) -> "Transaction":
         """Return the same transaction on behalf of another context."""
-        return Transaction(self.connection, context, self.wakes, self.begun)
+        return replace(self, context=context)
+
+    async def close(self) -> None:
+        """Run the closing writes, in one statement."""
+        if not self.closing:
+            return
+        statements = [closing.statement() for closing in self.closing.values()]
+        self.closing.clear()
+        sql = joined(tuple((sql, len(values)) for sql, values in statements))
+        await self.execute(sql, *(value for _, values in statements for value in values))
 
     def wake(self, name: str, *, after: float = 0.0) -> None:
         """Wake a background loop (`outbox`, `work`) of this process so many seconds after the commit."""
@@ -128,10 +149,28 @@ def alone(sql: str, parameters: int) -> str:
     )
 
 
-def _beginning(context: Context, mode: str = "") -> str:
+@lru_cache(maxsize=256)
+def joined(statements: tuple[tuple[str, int], ...]) -> str:
+    """Return one statement for several, given with the number of their parameters, which follow each other."""
+    if len(statements) == 1:
+        return statements[0][0]
+    parts, before = [], 0
+    for number, (sql, count) in enumerate(statements):
+        parts.append(f"closing_{number} as ({_moved(sql, before)})")
+        before += count
+    return f"with {', '.join(parts)} select"
+
+
+def _moved(sql: str, places: int) -> str:
+    return re.sub(r"\$(\d+)", lambda match: f"${int(match[1]) + places}", sql)
+
+
+def _beginning(context: Context, mode: str = "", lock: int | None = None) -> str:
     # One round trip: the organization's id is a UUID object, so nothing can be injected into the literal.
     organization = UUID(int=context.organization_id.int)
-    return f"begin{mode}; select set_config('app.organization', '{organization}', true)"
+    begin = f"begin{mode}; select set_config('app.organization', '{organization}', true)"
+    # The tag of a script's last statement is all that comes back of it: SELECT 1 with the lock, SELECT 0 without.
+    return begin if lock is None else f"{begin}; select where pg_try_advisory_xact_lock({lock:d})"
 
 
 @dataclass(slots=True)
@@ -182,11 +221,17 @@ class Database:
             await self.pool.release(connection)
 
     @asynccontextmanager
-    async def transaction(self, context: Context, *, read_only: bool = False) -> AsyncIterator[Transaction]:
-        """Open a transaction of the context's organization; commit at the end, roll back on any exception."""
+    async def transaction(
+        self, context: Context, *, read_only: bool = False, lock: int | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Open a transaction of the context's organization; commit at the end, roll back on any exception.
+
+        With `lock` it tries for that advisory lock first and tells in `locked` whether it has it until its end.
+        """
         async with self.connection() as connection:
-            await connection.execute(_beginning(context, " read only" if read_only else ""))
-            async with self._ending(Transaction(connection, context)) as transaction:
+            tag = await connection.execute(_beginning(context, " read only" if read_only else "", lock))
+            locked = lock is not None and tag == "SELECT 1"
+            async with self._ending(Transaction(connection, context, locked=locked)) as transaction:
                 yield transaction
 
     @asynccontextmanager
@@ -203,6 +248,7 @@ class Database:
         connection = transaction.connection
         try:
             yield transaction
+            await transaction.close()
         except BaseException:
             if transaction.begun.yes and not is_lost(connection):
                 await connection.execute("rollback")

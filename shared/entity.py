@@ -7,6 +7,7 @@ so the three can never differ.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -96,13 +97,13 @@ written as (
 
 
 @lru_cache(maxsize=512)
-def _insert_sql(entity: Entity, columns: tuple[str, ...]) -> str:
-    names = ", ".join(("organization_id", "id", "version", *columns))
-    values = ", ".join(f"${_FIRST + 1 + n}" for n in range(len(columns)))
+def _insert_sql(entity: Entity, columns: tuple[str, ...], computed: tuple[tuple[str, str], ...]) -> str:
+    places = {name: f"${_FIRST + 1 + n}" for n, name in enumerate(columns)}
+    values = {**places, **{name: expression.format_map(places) for name, expression in computed}}
     return _written(
         entity,
-        f"insert into {entity.table.name} ({names})"
-        f" values ($1, ${_FIRST}, 1{', ' if columns else ''}{values}) returning *",
+        f"insert into {entity.table.name} ({', '.join(('organization_id', 'id', 'version', *values))})"
+        f" values ({', '.join(('$1', f'${_FIRST}', '1', *values.values()))}) returning *",
     )
 
 
@@ -151,16 +152,25 @@ async def _write(tx: Transaction, entity: Entity, sql: str, *values: object) -> 
     return Written(row["id"], row["version"], row["image"], f"{entity.service}:{row['root_id']}@{row['position']}")
 
 
-async def create(tx: Transaction, entity: Entity, values: Mapping[str, object], *, fact: str = "created") -> Written:
-    """Insert an entity (an `id` among the values is kept, else a UUIDv7 is made) with its history and event."""
+async def create(
+    tx: Transaction,
+    entity: Entity,
+    values: Mapping[str, object],
+    *,
+    computed: Mapping[str, str] = MappingProxyType({}),
+    fact: str = "created",
+) -> Written:
+    """Insert an entity (an `id` among the values is kept, else a UUIDv7 is made) with its history and event.
+
+    `computed` are columns as SQL expressions, in which `{name}` stands for the value of that name.
+    """
     fields = dict(values)
     identifier = fields.pop("id", None) or uuid7()
-    columns = tuple(fields)
     written = await _write(
         tx,
         entity,
-        _insert_sql(entity, columns),
-        *_common(tx, entity, fact, list(fields)),
+        _insert_sql(entity, tuple(fields), tuple(computed.items())),
+        *_common(tx, entity, fact, list(dict.fromkeys((*fields, *computed)))),
         identifier,
         *fields.values(),
     )

@@ -262,9 +262,10 @@ class Operation(APIRoute):
                     producers=request.app.state.producers,
                 )
             key = headers.get("idempotency-key") if request.method in {"POST", "PATCH"} else None
-            lend = database.reading if request.method in {"GET", "HEAD"} else database.transaction
+            lock = idempotency.lock_of(context.organization_id, idempotency.checked(key)) if key is not None else None
+            is_read = request.method in {"GET", "HEAD"}
             try:
-                async with lend(context) as tx:
+                async with database.reading(context) if is_read else database.transaction(context, lock=lock) as tx:
                     if key is not None:
                         parts = (
                             principal.subject,
@@ -274,7 +275,7 @@ class Operation(APIRoute):
                             headers.get("content-type", ""),
                         )
                         mark = idempotency.fingerprint(parts, digest)
-                        stored = await idempotency.replay(tx, idempotency.checked(key), mark)
+                        stored = await idempotency.replay(tx, key, mark)
                         if stored is not None:
                             return stored
                     request.state.call = Call(
@@ -288,7 +289,7 @@ class Operation(APIRoute):
                     )
                     response = await original(strict)
                     if key is not None:
-                        await idempotency.keep(tx, key, mark, response)
+                        idempotency.keep(tx, key, mark, response)
                 return response
             finally:
                 if spool is not None:

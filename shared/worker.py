@@ -7,9 +7,9 @@ killed at any instant, the row is there: handlers must bear to be run again.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -17,7 +17,6 @@ from uuid import UUID
 import asyncpg
 import structlog
 from prometheus_client import Counter
-from uuid_utils.compat import uuid4
 
 from shared.db import Context, Database, Transaction
 from shared.dead_letters import reason_of
@@ -60,23 +59,35 @@ from due
 _UNLOCK: Final = "select pg_advisory_unlock(hashtextextended(name, 1)) from unnest($1::text[]) as u(name)"
 
 
+_REQUEST: Final = """
+insert into work_pending as w (organization_id, kind, key, ticket, not_before)
+select $1, kind, key, gen_random_uuid(), now() + make_interval(secs => delay)
+from unnest($2::text[], $3::text[], $4::float8[]) as r(kind, key, delay)
+on conflict (organization_id, kind, key) do update
+set ticket = excluded.ticket, attempts = 0, error = null, requested_at = now(),
+    not_before = least(w.not_before, excluded.not_before)
+"""
+
+
+@dataclass(slots=True)
+class _Requests:
+    """What a transaction asks for, written at its end: in one order, so that no two wait for each other in a ring."""
+
+    organization_id: UUID
+    delays: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def statement(self) -> tuple[str, Sequence[object]]:
+        asked = sorted(self.delays.items())
+        kinds, keys = [kind for (kind, _), _ in asked], [key for (_, key), _ in asked]
+        return _REQUEST, (self.organization_id, kinds, keys, [delay for _, delay in asked])
+
+
 async def request(tx: Transaction, kind: str, key: str, *, delay: float = 0.0) -> None:
     """Ask for work on a key once this transaction has committed; of several requests the earliest time counts."""
-    await tx.execute(
-        """
-        insert into work_pending as w (organization_id, kind, key, ticket, not_before)
-        values ($1, $2, $3, $4, now() + make_interval(secs => $5))
-        on conflict (organization_id, kind, key) do update
-        set ticket = excluded.ticket, attempts = 0, error = null, requested_at = now(),
-            not_before = least(w.not_before, excluded.not_before)
-        """,
-        tx.organization_id,
-        kind,
-        key,
-        uuid4(),
-        delay,
-    )
-    tx.wake("work")
+    requests = tx.closing.setdefault("work", _Requests(tx.organization_id))
+    assert isinstance(requests, _Requests)
+    requests.delays[kind, key] = min(delay, requests.delays.get((kind, key), delay))
+    tx.wake("work", after=delay)
 
 
 @dataclass(frozen=True, slots=True)

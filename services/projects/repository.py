@@ -115,16 +115,31 @@ on conflict (organization_id, id) do update set version = c.version + 1 returnin
     )
 
 
+_LOCK: Final = """
+insert into aggregate (organization_id, id, version) {}
+on conflict (organization_id, id) do update set version = aggregate.version
+"""
+
+
 async def lock_aggregate(tx: Transaction, project_id: UUID) -> None:
     """Hold off all other writers of a project until the transaction ends."""
-    await tx.execute(
-        """
-insert into aggregate (organization_id, id, version) values ($1, $2, 0)
-on conflict (organization_id, id) do update set version = aggregate.version
-""",
-        tx.organization_id,
-        project_id,
+    await tx.execute(_LOCK.format("values ($1, $2, 0)"), tx.organization_id, project_id)
+
+
+async def locked_project(tx: Transaction, value: str, own_only: str | None) -> asyncpg.Record:
+    """Return a project's row and hold off all other writers of it; raises NotFound.
+
+    The row is as it was before a wait for the lock: good for what never changes of a project, and for whose it is.
+    """
+    condition, values = reference(value, own_only)
+    found = f"select * from project t where t.organization_id = $1 and {condition}"
+    lock = _LOCK.format("select $1, id, 0 from found")
+    row = await tx.fetchrow(
+        f"with found as ({found}), locked as ({lock}) select * from found", tx.organization_id, *values
     )
+    if row is None:
+        raise NotFound
+    return row
 
 
 async def position(tx: Transaction, project_id: UUID) -> int:
@@ -154,20 +169,18 @@ async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> 
     return {row["id"]: row["image"] for row in found}
 
 
-async def place_for_task(tx: Transaction, project_id: UUID, parent_id: UUID | None) -> asyncpg.Record:
-    """Return the next position in the plan and number among its siblings."""
-    row = await tx.fetchrow(
-        """
-select coalesce(max(position), -1) + 1 as position,
-       count(*) filter (where parent_id is not distinct from $3 and outline_level > 0) + 1 as number
-from task where organization_id = $1 and project_id = $2
-""",
-        tx.organization_id,
-        project_id,
-        parent_id,
-    )
-    assert row is not None
-    return row
+_SIBLINGS: Final = (
+    "from task where organization_id = $1 and project_id = {project_id} and outline_level > 0"
+    " and parent_id is not distinct from {parent_id}"
+)
+PLACE: Final = {
+    "position": "(select coalesce(max(position), -1) + 1 from task"
+    " where organization_id = $1 and project_id = {project_id})",
+    "work_breakdown_structure": "{work_breakdown_structure}::text || 1 + coalesce("
+    f"(select substring(work_breakdown_structure from '[0-9]{{{{1,9}}}}$')::int {_SIBLINGS}"
+    f" order by position desc limit 1), (select count(*) {_SIBLINGS}))",
+}
+"""A new task's place: last in the plan, numbered after its last sibling, below the given code of its parent."""
 
 
 async def project_image(tx: Transaction, project_id: UUID) -> str:

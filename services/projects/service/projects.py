@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,13 @@ from shared.working_time import local_of
 
 SCHEDULE = "schedule"
 """The kind of pending work that recomputes a project's schedule."""
+SCHEDULE_DELAY: Final = 0.2
+"""Seconds in which changes are gathered; who reads a schedule meanwhile has it computed at once."""
+
+
+async def request_schedule(tx: Transaction, project_id: UUID) -> None:
+    """Ask for a new schedule of a project soon after the commit."""
+    await worker.request(tx, SCHEDULE, str(project_id), delay=SCHEDULE_DELAY)
 
 
 def wall_time(moment: datetime | None, zone: str) -> datetime | None:
@@ -90,7 +98,7 @@ async def update_project(
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
     if "start" in fields:
-        await worker.request(tx, SCHEDULE, str(row["id"]))
+        await request_schedule(tx, row["id"])
     return written
 
 

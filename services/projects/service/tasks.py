@@ -17,8 +17,8 @@ from services.projects.errors import (
     TaskHasChildren,
     TaskIsSummary,
 )
-from services.projects.service.projects import SCHEDULE, wall_time
-from shared import entity, worker
+from services.projects.service.projects import request_schedule, wall_time
+from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
@@ -56,7 +56,7 @@ async def create_task(
     tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
 ) -> Written:
     """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
-    project = await repository.project_row(tx, reference, own_only)
+    project = await repository.locked_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     fields = dict(values)
     _local(fields, project["time_zone"])
@@ -64,7 +64,6 @@ async def create_task(
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
     fields |= {"actual_cost": nothing, "fixed_cost": nothing}
     fields["remaining_work_minutes"] = fields.get("work_minutes", 0)
-    await repository.lock_aggregate(tx, project_id)
     parent_id = fields.get("parent_id")
     prefix, level = "", 1
     if isinstance(parent_id, UUID):
@@ -72,20 +71,14 @@ async def create_task(
         prefix, level = f"{parent['work_breakdown_structure']}.", parent["outline_level"] + 1
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
-    place = await repository.place_for_task(tx, project_id, parent_id if isinstance(parent_id, UUID) else None)
-    fields |= {
-        "project_id": project_id,
-        "position": place["position"],
-        "work_breakdown_structure": f"{prefix}{place['number']}",
-        "outline_level": level,
-    }
+    fields |= {"project_id": project_id, "work_breakdown_structure": prefix, "outline_level": level}
     try:
-        written = await entity.create(tx, TASK, fields)
+        written = await entity.create(tx, TASK, fields, computed=repository.PLACE)
     except asyncpg.UniqueViolationError as error:
         raise ReferenceInvalid(
             errors=[FieldError("/source_id", "source_id_taken", "another task of the project has it")]
         ) from error
-    await worker.request(tx, SCHEDULE, str(project_id))
+    await request_schedule(tx, project_id)
     return written
 
 
@@ -122,8 +115,7 @@ async def update_task(
     changes: Mapping[str, object],
 ) -> Written:
     """Change a task; a change of progress is recorded as a fact as of now, one of dates asks for a new schedule."""
-    project = await repository.project_row(tx, reference, own_only)
-    await repository.lock_aggregate(tx, project["id"])
+    project = await repository.locked_project(tx, reference, own_only)
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
     fields = dict(changes)
@@ -152,14 +144,13 @@ async def update_task(
         fields |= await _progressed(tx, row, progress)
     written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=changed)
     if percent is not None or SCHEDULING & fields.keys():
-        await worker.request(tx, SCHEDULE, str(project["id"]))
+        await request_schedule(tx, project["id"])
     return written
 
 
 async def delete_task(tx: Transaction, reference: str, own_only: str | None, task_id: UUID, expected: int) -> Written:
     """Delete a task with its links and assignments; asks for a new schedule."""
-    project = await repository.project_row(tx, reference, own_only)
-    await repository.lock_aggregate(tx, project["id"])
+    project = await repository.locked_project(tx, reference, own_only)
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
     children = await tx.fetchint(
@@ -178,7 +169,7 @@ async def delete_task(tx: Transaction, reference: str, own_only: str | None, tas
         await tx.execute(statement, tx.organization_id, project["id"], task_id)
     written = await entity.delete(tx, TASK, task_id, expected=expected)
     await _childless(tx, project["id"], row["parent_id"])
-    await worker.request(tx, SCHEDULE, str(project["id"]))
+    await request_schedule(tx, project["id"])
     return written
 
 
@@ -254,5 +245,5 @@ async def record_progress(tx: Transaction, project_id: UUID, task_id: UUID, prog
     fields = await _progressed(tx, row, progress)
     written = await entity.update(tx, TASK, task_id, fields, expected=row["version"])
     if row["percent_complete"] != progress.percent_complete:
-        await worker.request(tx, SCHEDULE, str(project_id))
+        await request_schedule(tx, project_id)
     return written
