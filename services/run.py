@@ -8,7 +8,7 @@ from typing import Final
 
 from services import topology
 from shared import http_server, telemetry
-from shared.settings import SettingsError
+from shared.settings import required
 
 KEEP_ALIVE_SECONDS: Final = {"gateway": 15}
 """Public connections are let go early; between our own processes they stay, longer than any caller keeps them."""
@@ -49,17 +49,13 @@ async def migrate(services: Sequence[str], environ: Mapping[str, str]) -> None:
     variables = {
         service: "PMO_MIGRATION_DATABASE_URL" if alone else migration_variable(service) for service in services
     }
-    missing = [
-        f"{name}: Field required" for name in (*variables.values(), "PMO_NATS_ADMIN_URL") if not environ.get(name)
-    ]
-    if missing:
-        raise SettingsError(missing)
+    found = required(environ, (*variables.values(), "PMO_NATS_ADMIN_URL"))
     from shared import bus, migrations
 
     telemetry.configure_logging("migrate", "warning")
     for service, variable in variables.items():
-        await migrations.migrate(service, environ[variable])
-        await bus.provision(environ["PMO_NATS_ADMIN_URL"], service, topology.readers(service))
+        await migrations.migrate(service, found[variable])
+        await bus.provision(found["PMO_NATS_ADMIN_URL"], service, topology.readers(service))
         sys.stderr.write(f"{service}: database and stream are up to date\n")
 
 

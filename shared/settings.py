@@ -1,6 +1,6 @@
 """Typed settings from the environment; every mistake is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -83,6 +83,30 @@ class ServiceSettings(BaseModel):
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def required(environ: Mapping[str, str], variables: Iterable[str]) -> dict[str, str]:
+    """Read variables, or the files that `<VARIABLE>_FILE` name; raises SettingsError with all that are missing."""
+    values: dict[str, str] = {}
+    mistakes = []
+    for variable in variables:
+        try:
+            value = environ.get(variable) or _of_file(environ, variable)
+        except OSError as error:
+            mistakes.append(f"{variable}_FILE: {error.strerror}: {error.filename}")
+            continue
+        if value:
+            values[variable] = value
+        else:
+            mistakes.append(f"{variable}: Field required")
+    if mistakes:
+        raise SettingsError(mistakes)
+    return values
+
+
+def _of_file(environ: Mapping[str, str], variable: str) -> str | None:
+    path = environ.get(f"{variable}_FILE")
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
 
 
 def from_environment(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
