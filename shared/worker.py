@@ -7,6 +7,7 @@ killed at any instant, the row is there: handlers must bear to be run again.
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ PER_KIND: Final = 2
 FETCH: Final = 32
 SHORTEST_POLL: Final = 0.1
 LONGEST_POLL: Final = 1.0
+AGAIN_SECONDS: Final = 0.1
+"""What was asked for again while it was done waits at least so long, and gathers what else is asked for."""
 RETRY_SECONDS: Final = (1.0, 5.0, 30.0, 120.0, 600.0)
 STOP_SECONDS: Final = 1.5
 
@@ -55,6 +58,11 @@ with due as materialized (
 select organization_id, kind, key,
        pg_try_advisory_lock(hashtextextended(organization_id::text || kind || ' ' || key, 1)) as locked
 from due
+"""
+_DONE: Final = """
+with done as (delete from work_pending where organization_id = $1 and kind = $2 and key = $3 and ticket = $4)
+update work_pending set not_before = greatest(not_before, now() + make_interval(secs => $5))
+where organization_id = $1 and kind = $2 and key = $3 and ticket <> $4
 """
 _UNLOCK: Final = "select pg_advisory_unlock(hashtextextended(name, 1)) from unnest($1::text[]) as u(name)"
 
@@ -207,6 +215,7 @@ class Worker:
             )
         if row is None:
             return
+        started = time.monotonic()
         try:
             again = await self._handlers[item.kind](self._database, context, item.key)
             await fault("worker.before_delete")
@@ -218,13 +227,11 @@ class Worker:
             return
         async with self._database.transaction(context) as tx:
             if again is None:
-                await tx.execute(
-                    "delete from work_pending where organization_id = $1 and kind = $2 and key = $3 and ticket = $4",
-                    item.organization_id,
-                    item.kind,
-                    item.key,
-                    row["ticket"],
-                )
+                # As long as it took, so that what is asked for all the time takes no more than half of the time.
+                pause = max(AGAIN_SECONDS, time.monotonic() - started)
+                tag = await tx.execute(_DONE, item.organization_id, item.kind, item.key, row["ticket"], pause)
+                if tag != "UPDATE 0":
+                    tx.wake("work", after=pause)
             else:
                 await tx.execute(
                     "update work_pending set not_before = $5, attempts = 0, error = null"
