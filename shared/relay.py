@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -53,10 +54,10 @@ root as (
   select organization_id, aggregate_id, min(queued_at) as queued_at from oldest group by 1, 2
 )
 select e.organization_id, e.aggregate_id, e.version, e.id, e.type, e.entity_id, e.time, e.actor,
-       e.correlation_id, e.causation_id, e.traceparent, e.data
+       e.correlation_id, e.causation_id, e.traceparent, e.data, p.queued_at
 from root
 cross join lateral (
-  select version from outbox_pending p
+  select version, queued_at from outbox_pending p
   where p.organization_id = root.organization_id and p.aggregate_id = root.aggregate_id
   order by version limit $3
 ) p
@@ -69,9 +70,13 @@ order by root.queued_at, e.aggregate_id, e.version
 
 _DELETE: Final = """
 delete from outbox_pending p
-using unnest($1::uuid[], $2::uuid[], $3::bigint[]) as d(organization_id, aggregate_id, version)
+using unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])
+  as d(organization_id, aggregate_id, version, queued_at)
 where p.organization_id = d.organization_id and p.aggregate_id = d.aggregate_id and p.version = d.version
+  and p.queued_at = d.queued_at
 """
+# The time of queueing is a ticket: an event that was queued again since it was fetched, because the stream may have
+# lost it, stays and is published again.
 
 _PARK: Final = """
 update outbox_pending set attempts = attempts + 1, parked_until = now() + make_interval(secs => $4)
@@ -91,7 +96,7 @@ class Relay:
         self._stream = producer.upper()
         self._signal = signal or asyncio.Event()
         self._lanes: dict[Aggregate, asyncio.Task[None]] = {}
-        self._published: list[tuple[UUID, UUID, int]] = []
+        self._published: list[tuple[UUID, UUID, int, datetime]] = []
         self._refused: list[tuple[asyncpg.Record, str]] = []
         self._parked: dict[Aggregate, float] = {}
         self._broken: str | None = None
@@ -175,7 +180,7 @@ class Relay:
         self._parked = {root: until for root, until in self._parked.items() if until > now}
         # What was acknowledged but is not deleted yet must not be fetched again.
         busy = {root for _, root in self._lanes} | {root for _, root in self._parked}
-        busy |= {root for _, root, _ in self._published} | {row["aggregate_id"] for row, _ in self._refused}
+        busy |= {root for _, root, _, _ in self._published} | {row["aggregate_id"] for row, _ in self._refused}
         rows = await connection.fetch(_FETCH, list(busy), 2 * IN_FLIGHT, PER_AGGREGATE)
         await fault("relay.after_claim")
         lanes: dict[Aggregate, list[asyncpg.Record]] = {}
@@ -192,7 +197,7 @@ class Relay:
                 if self._broken is not None:
                     return
                 await self._publish(row)
-                self._published.append((*root, row["version"]))
+                self._published.append((*root, row["version"], row["queued_at"]))
         except BusDown as error:
             self._broken = str(error)
         except (Refused, Unreadable) as error:
