@@ -5,8 +5,9 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 from uuid import UUID
 
 import typer
@@ -100,6 +101,46 @@ def migrate(
 
 
 @app.command()
+def republish(
+    service: Annotated[
+        str,
+        typer.Argument(
+            help="|".join((*topology.SERVICES, ALL)), callback=_one_of(*topology.SERVICES, ALL), metavar="SERVICE"
+        ),
+    ],
+    since: Annotated[
+        datetime | None, typer.Option(help="Only what was written from this instant (UTC) on.", metavar="INSTANT")
+    ] = None,
+    organization: Annotated[UUID | None, typer.Option(help="Only events of this organization.")] = None,
+    aggregate: Annotated[UUID | None, typer.Option(help="Only events of this project, resource…")] = None,
+    after: Annotated[str | None, typer.Option(help="Go on after this place, as a run before has told it.")] = None,
+) -> None:
+    """Publish events of the log once more, as after a loss of the broker's store; the service may go on working.
+
+    Needs PMO_DATABASE_URL and PMO_RELAY_DATABASE_URL (for `all`: PMO_PROJECTS_DATABASE_URL and so on) and
+    PMO_NATS_ADMIN_URL.
+    """
+    from services import run
+    from shared.republish import Place, Selection
+    from shared.settings import SettingsError
+
+    if after is not None and service == ALL:
+        _fail("--after needs the one service whose place it is", WRONG_SETTINGS)
+    try:
+        place = Place.parse(after) if after is not None else None
+    except ValueError:
+        _fail("--after is ORGANIZATION/AGGREGATE/VERSION", WRONG_SETTINGS)
+    selection = Selection(since and since.replace(tzinfo=UTC), organization, aggregate)
+    names = topology.SERVICES if service == ALL else (service,)
+    try:
+        asyncio.run(run.republish(names, os.environ, selection, after=place))
+    except SettingsError as error:
+        _fail_settings("republish", error.mistakes)
+    except run.Interrupted as error:
+        _fail(str(error), 1)
+
+
+@app.command()
 def token(
     role: Annotated[list[str], typer.Option(help="A role of the caller; may be repeated.")] = ["pmo_director"],  # noqa: B006 - read only
     organization: Annotated[UUID | None, typer.Option(help="Default: the local one.")] = None,
@@ -132,12 +173,12 @@ def main() -> None:
     app(prog_name="pmo")
 
 
-def _fail_settings(what: str, mistakes: list[str]) -> None:
+def _fail_settings(what: str, mistakes: list[str]) -> NoReturn:
     lines = "\n".join(f"  {mistake}" for mistake in mistakes)
     _fail(f"{what} cannot start, {len(mistakes)} setting(s) are wrong:\n{lines}", WRONG_SETTINGS)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"pmo: {message}\n")
     raise typer.Exit(code)
 

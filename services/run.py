@@ -1,18 +1,23 @@
-"""How a service runs and how its database and stream are prepared: what production starts, one by one."""
+"""How a service runs and how its database and stream are prepared, or filled again: what production starts."""
 
 import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
 
 from services import topology
 from shared import http_server, telemetry
-from shared.settings import required
+from shared.settings import SettingsError, required
+
+if TYPE_CHECKING:
+    from shared.republish import Place, Selection
 
 KEEP_ALIVE_SECONDS: Final = {"gateway": 15}
 """Public connections are let go early; between our own processes they stay, longer than any caller keeps them."""
 _INTERNAL_KEEP_ALIVE_SECONDS: Final = 75
+_REPUBLISH_URLS: Final = ("DATABASE_URL", "RELAY_DATABASE_URL")
 
 
 def serve(service: str, *, grace: int) -> int:
@@ -62,3 +67,56 @@ async def migrate(services: Sequence[str], environ: Mapping[str, str]) -> None:
 def migration_variable(service: str) -> str:
     """The variable that holds a service's migration URL when several are migrated at once."""
     return f"PMO_{service.upper()}_MIGRATION_DATABASE_URL"
+
+
+class Interrupted(Exception):
+    """Republishing broke off; the message says why and how it goes on."""
+
+
+async def republish(
+    services: Sequence[str], environ: Mapping[str, str], selection: "Selection", *, after: "Place | None" = None
+) -> None:
+    """Queue events of services' logs once more, then make the streams and consumers that are missing.
+
+    In this order, so that after a loss of the broker's store the events of each aggregate are published from the
+    first on, before anything newer. Raises SettingsError, or Interrupted.
+    """
+    alone = len(services) == 1
+    databases = {
+        service: [f"PMO_{'' if alone else service.upper() + '_'}{name}" for name in _REPUBLISH_URLS]
+        for service in services
+    }
+    names = [name for pair in databases.values() for name in pair]
+    found = required(environ, (*names, "PMO_NATS_ADMIN_URL"))
+    import nats.errors
+
+    from shared import bus
+
+    telemetry.configure_logging("republish", "error")
+    for service, (app, relay) in databases.items():
+        await _requeue(service, found[app], found[relay], selection, after)
+    for service in services:
+        try:
+            await bus.provision(found["PMO_NATS_ADMIN_URL"], service, topology.readers(service))
+        except (TimeoutError, OSError, bus.BusDown, nats.errors.Error) as error:
+            reason = str(error) or "NATS does not answer"
+            again = f"Once it does, run: pmo migrate {service}"
+            raise Interrupted(f"{service}: all is queued, but no stream made: {reason}\n{again}") from error
+        sys.stderr.write(f"{service}: the stream and its consumers are there\n")
+
+
+async def _requeue(service: str, app_url: str, relay_url: str, selection: "Selection", after: "Place | None") -> None:
+    import asyncpg
+
+    from shared.republish import requeue
+
+    place, queued = after, 0
+    try:
+        async with aclosing(requeue(app_url, relay_url, selection, after=after)) as progress:
+            async for step in progress:
+                place, queued = step.place, step.queued
+                sys.stderr.write(f"{service}: {step.queued} of {step.seen} events queued, up to {place}\n")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        again = f"pmo republish {service}" + (f" --after {place}" if place is not None else "")
+        raise Interrupted(f"{service}: broke off: {error or type(error).__name__}\nGo on with: {again}") from error
+    sys.stderr.write(f"{service}: {queued} events are queued; the service publishes them\n")
