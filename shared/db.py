@@ -222,14 +222,16 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, context: Context, *, read_only: bool = False, lock: int | None = None
+        self, context: Context, *, read_only: bool = False, snapshot: bool = False, lock: int | None = None
     ) -> AsyncIterator[Transaction]:
         """Open a transaction of the context's organization; commit at the end, roll back on any exception.
 
+        With `snapshot` all its statements see the database as it was at the first (repeatable read).
         With `lock` it tries for that advisory lock first and tells in `locked` whether it has it until its end.
         """
         async with self.connection() as connection:
-            tag = await connection.execute(_beginning(context, " read only" if read_only else "", lock))
+            mode = (" isolation level repeatable read" if snapshot else "") + (" read only" if read_only else "")
+            tag = await connection.execute(_beginning(context, mode, lock))
             locked = lock is not None and tag == "SELECT 1"
             async with self._ending(Transaction(connection, context, locked=locked)) as transaction:
                 yield transaction

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKeyConstraint, Index, LargeBinary, MetaData, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, LargeBinary, MetaData, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field
@@ -205,6 +205,7 @@ class ScheduleRow(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["organization_id", "id"], ["project.organization_id", "project.id"], ondelete="CASCADE"),
     )
+    plan_version: int = Field(default=0, sa_type=BigInteger)  # the project's last event when the plan was read
     project_start: datetime | None = wall(default=None)
     project_finish: datetime | None = wall(default=None)
     problem: str | None = None

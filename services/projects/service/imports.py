@@ -15,6 +15,7 @@ from services.projects.domain.plan import Plan
 from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
 from services.projects.service import merging
+from services.projects.service.projects import next_key
 from services.projects.service.schedules import publish_schedule
 from shared import entity, messaging, operations, worker
 from shared.db import Context, Database, Transaction
@@ -133,8 +134,12 @@ async def _merge(
     database: Database, context: Context, import_id: UUID, plan: Plan, row: "merging.Record"
 ) -> dict[str, object]:
     async with database.transaction(context) as tx:
+        # Taken in a transaction of its own: the counter is everybody's, and a long import would hold it.
+        found = await merging.find_project(tx, plan, row)
+        key = None if found or row["dry_run"] else await next_key(tx)
+    async with database.transaction(context) as tx:
         project_id = await merging.find_project(tx, plan, row)
-        merged = await merging.merge_plan(tx, plan, project_id, import_id, row["sha256"])
+        merged = await merging.merge_plan(tx, plan, project_id, import_id, row["sha256"], key)
         await publish_schedule(tx, merged.project_id)
         version = await tx.fetchint(
             "select version from aggregate where organization_id = $1 and id = $2",

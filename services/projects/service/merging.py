@@ -1,8 +1,6 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
@@ -19,8 +17,10 @@ from services.projects.domain.events import PlanImported
 from services.projects.domain.plan import Plan
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
+from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
-from services.projects.service.schedules import chunked, plan_settings
+from services.projects.service.report import Merged
+from services.projects.service.schedules import chunked
 from shared import entity, messaging
 from shared.db import Transaction
 from shared.entity import Entity
@@ -34,29 +34,8 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
-
-
-@dataclass(slots=True)
-class Merged:
-    """What a merge did: the project, the report by row, and the items of the event."""
-
-    project_id: UUID
-    rows: list[Row] = field(default_factory=list)
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-    items: list[bytes] = field(default_factory=list)
-
-    def note(self, kind: str, source_id: str, action: str, identifier: UUID | None = None, **reason: str) -> None:
-        """Report what happened to one row of the file."""
-        self.counts.setdefault(kind, Counter())[action] += 1
-        row: Row = {"kind": kind, "source_id": source_id, "action": action}
-        if identifier is not None:
-            row["id"] = identifier
-        self.rows.append({**row, **reason})
-
-    @property
-    def report(self) -> Row:
-        """The report: counts by kind and action, then every row."""
-        return {"summary": {kind: dict(counts) for kind, counts in self.counts.items()}, "rows": self.rows}
+KINDS: Final = {"link": "dependency"}
+"""What the reader of files calls otherwise."""
 
 
 async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
@@ -83,14 +62,16 @@ def source_of(plan: Plan, sha256: str) -> str:
     return plan.source_guid or f"sha256:{sha256}"
 
 
-async def merge_plan(tx: Transaction, plan: Plan, project_id: UUID | None, import_id: UUID, sha256: str) -> Merged:
+async def merge_plan(
+    tx: Transaction, plan: Plan, project_id: UUID | None, import_id: UUID, sha256: str, key: str | None = None
+) -> Merged:
     """Bring every row of a plan into its project (a new one if None), with history and one chunked event.
 
     Rows are found again by the file's identifiers; equal ones are left alone; those that came from a file and are no
-    longer in it are deleted. Rows that were made by hand are not touched.
+    longer in it are deleted, but not those that it holds and that could not be read. Rows made by hand are not touched.
     """
     currency = plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY
-    merged = Merged(await _project(tx, plan, project_id, sha256, currency))
+    merged = Merged(await _project(tx, plan, project_id, sha256, currency, key))
     project = await tx.fetchrow(
         "select * from project where organization_id = $1 and id = $2", tx.organization_id, merged.project_id
     )
@@ -104,7 +85,8 @@ async def merge_plan(tx: Transaction, plan: Plan, project_id: UUID | None, impor
     await merge.assignments(tasks, resources)
     await _settle_project(tx, plan, merged, calendars.get(plan.calendar_source_id))
     for skipped in plan.skipped:
-        merged.note(skipped.kind, skipped.source_id, "skipped", code=skipped.code, detail=skipped.detail)
+        kind = KINDS.get(skipped.kind, skipped.kind)
+        merged.note(kind, skipped.source_id, "skipped", code=skipped.code, detail=skipped.detail)
     await _record(tx, merged, import_id, _progress_at(plan, project))
     return merged
 
@@ -116,12 +98,15 @@ def _progress_at(plan: Plan, project: Record) -> datetime:
     return instant_of(plan.status_date, ZoneInfo(project["time_zone"])).astimezone(UTC)
 
 
-async def _project(tx: Transaction, plan: Plan, project_id: UUID | None, sha256: str, currency: str) -> UUID:
+async def _project(
+    tx: Transaction, plan: Plan, project_id: UUID | None, sha256: str, currency: str, key: str | None
+) -> UUID:
     if project_id is not None:
         return project_id
     written = await create_project(
         tx,
         {
+            "key": key,
             "name": plan.name[:200] or "Imported plan",
             "status": "active",
             "owner": tx.context.actor,
@@ -188,6 +173,10 @@ class _Merge:
         self.plan = plan
         self.quantum = Decimal(1).scaleb(-minor_digits(currency))
 
+    def unread(self, kind: str) -> set[str]:
+        """Return what the file holds of a kind but could not be read: it is not gone."""
+        return {s.source_id for s in self.plan.skipped if KINDS.get(s.kind, s.kind) == kind}
+
     def money(self, amount: Decimal | None) -> Decimal | None:
         """Return an amount with the decimals of the currency."""
         return None if amount is None else amount.quantize(self.quantum, ROUND_HALF_EVEN)
@@ -206,7 +195,8 @@ class _Merge:
         *,
         same: Callable[[str, object, object], bool] = lambda _name, old, new: old == new,
         identify: Mapping[Hashable, UUID] = MappingProxyType({}),
-        from_file: Callable[[Record], bool] = lambda _row: True,
+        may_go: Callable[[Record], bool] = lambda _row: True,
+        label: Callable[[Record], str] = lambda row: str(row["source_id"]),
     ) -> dict[Hashable, UUID]:
         """Write what is new or different of a kind, delete what came from a file and is gone; returns ids by key."""
         identifiers: dict[Hashable, UUID] = {}
@@ -225,7 +215,12 @@ class _Merge:
                 write.append((identifier, values))
             actions[identifier] = action
             self.merged.note(kind.name, source_id, action, identifier)
-        gone = {row["id"]: str(key) for key, row in present.items() if key not in wanted and from_file(row)}
+        unread = self.unread(kind.name)
+        gone = {
+            row["id"]: label(row)
+            for key, row in present.items()
+            if key not in wanted and label(row) not in unread and may_go(row)
+        }
         for action in ("created", "updated"):
             await self._write(kind, [w for w in write if actions[w[0]] == action], action)
         for identifier, version in await entity.delete_many(self.tx, kind, list(gone)):
@@ -296,12 +291,16 @@ class _Merge:
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
         await self._move_up(wanted)
-        return await self.rows(TASK, present, wanted, identify=identifiers, from_file=lambda row: row["is_imported"])
+        return await self.rows(TASK, present, wanted, identify=identifiers, may_go=lambda row: bool(row["is_imported"]))
 
     async def _move_up(self, wanted: Mapping[Hashable, object]) -> None:
         """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""
         rows = {row["id"]: row for row in await repository.rows(self.tx, TASK, self.merged.project_id)}
-        leaving = {row["id"] for row in rows.values() if row["is_imported"] and row["source_id"] not in wanted}
+        leaving = {
+            row["id"]
+            for row in rows.values()
+            if row["is_imported"] and row["source_id"] not in wanted and row["source_id"] not in self.unread("task")
+        }
         for row in rows.values():
             if row["id"] in leaving or row["parent_id"] not in leaving:
                 continue
@@ -329,7 +328,17 @@ class _Merge:
                 },
             )
         present = await self.present(DEPENDENCY, lambda row: (row["predecessor_id"], row["successor_id"], row["type"]))
-        await self.rows(DEPENDENCY, present, wanted)
+        rows = await repository.rows(self.tx, TASK, self.merged.project_id)
+        names = {row["id"]: row["source_id"] or row["id"] for row in rows}
+        unread = self.unread("task")
+
+        def label(row: Record) -> str:
+            return f"{names.get(row['predecessor_id'], '')}>{names.get(row['successor_id'], '')}"
+
+        def may_go(row: Record) -> bool:
+            return not unread & {names.get(row["predecessor_id"]), names.get(row["successor_id"])}
+
+        await self.rows(DEPENDENCY, present, wanted, label=label, may_go=may_go)
 
     async def resources(self, calendars: Mapping[Hashable, UUID]) -> Mapping[Hashable, UUID]:
         """Merge the resources."""
@@ -373,4 +382,7 @@ class _Merge:
             )
             for assignment in self.plan.assignments
         }
-        await self.rows(ASSIGNMENT, await self.present(ASSIGNMENT, lambda row: row["source_id"]), wanted)
+        rows = await repository.rows(self.tx, TASK, self.merged.project_id)
+        unread = {row["id"] for row in rows if row["source_id"] in self.unread("task")}
+        present = await self.present(ASSIGNMENT, lambda row: row["source_id"])
+        await self.rows(ASSIGNMENT, present, wanted, may_go=lambda row: row["task_id"] not in unread)

@@ -51,12 +51,17 @@ def _taken(error: asyncpg.UniqueViolationError) -> Exception:
     return ProjectSourceTaken() if "source" in name else ProjectKeyTaken()
 
 
+async def next_key(tx: Transaction) -> str:
+    """Return a human key that was never given before; others who need one wait until the transaction ends."""
+    return f"PRJ-{await repository.next_project_number(tx)}"
+
+
 async def create_project(
     tx: Transaction, values: Mapping[str, object], *, time_zone: str, start: datetime | None, status: datetime | None
 ) -> Written:
     """Create a project; a key is made if none is given."""
     fields = dict(values)
-    fields["key"] = fields.get("key") or f"PRJ-{await repository.next_project_number(tx)}"
+    fields["key"] = fields.get("key") or await next_key(tx)
     fields["time_zone"] = time_zone
     fields["start"] = wall_time(start, time_zone) or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
         second=0, microsecond=0

@@ -2,27 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
-import orjson
 
 from services.projects import repository
 from services.projects.domain.events import SchedulePublished
 from services.projects.domain.plan import (
-    Assignment,
-    Baseline,
-    ConstraintType,
-    LagUnit,
-    Link,
-    LinkType,
     Plan,
-    Resource,
-    ResourceType,
-    Task,
 )
 from services.projects.domain.schedule import (
     DependencyCycle,
@@ -31,149 +22,17 @@ from services.projects.domain.schedule import (
     UnusableProjectCalendar,
     critical_path,
 )
-from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, TASK
+from services.projects.service.plans import load_plan
 from services.projects.service.projects import SCHEDULE
 from shared import messaging
 from shared.db import Context, Database, Transaction
 from shared.errors import NotFound
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
-from shared.working_calendar import CalendarError, WorkingCalendar, from_json
+from shared.working_calendar import CalendarError
 
 CHUNK_BYTES: Final = 190 * 1024
 """Events in chunks stay below the broker's limit of a message, envelope included."""
-
-WEEKDAY: Final = ((480, 720), (780, 1020))
-USUAL_CALENDAR: Final = WorkingCalendar("usual", "Monday to Friday, 8 to 12 and 13 to 17", (*[WEEKDAY] * 5, (), ()))  # type: ignore[arg-type]
-
-
-def _text(identifier: UUID | None) -> str | None:
-    return None if identifier is None else str(identifier)
-
-
-def _calendar(row: asyncpg.Record) -> WorkingCalendar:
-    return from_json(orjson.loads(row["definition"]))
-
-
-def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
-    baseline = None
-    if row["baseline_finish"] is not None or row["baseline_cost"] is not None:
-        baseline = Baseline(row["baseline_start"], row["baseline_finish"], cost=row["baseline_cost"])
-    return Task(
-        source_id=str(row["id"]),
-        position=row["position"],
-        name=row["name"],
-        parent_source_id=_text(row["parent_id"]),
-        outline_level=row["outline_level"],
-        is_summary=row["is_summary"],
-        is_milestone=row["is_milestone"],
-        is_active=row["is_active"],
-        is_manual=row["is_manual"],
-        priority=row["priority"],
-        duration_minutes=row["duration_minutes"],
-        is_elapsed_duration=row["is_elapsed_duration"],
-        is_fixed_duration=row["is_fixed_duration"],
-        is_fixed_work=row["is_fixed_work"],
-        calendar_source_id=calendars.get(row["calendar_id"]),
-        ignores_resource_calendar=row["ignores_resource_calendar"],
-        constraint_type=ConstraintType(row["constraint_type"]),
-        constraint_date=row["constraint_date"],
-        deadline=row["deadline"],
-        start=row["planned_start"],
-        finish=row["planned_finish"],
-        percent_complete=row["percent_complete"],
-        actual_start=row["actual_start"],
-        actual_finish=row["actual_finish"],
-        actual_duration_minutes=row["actual_duration_minutes"],
-        remaining_duration_minutes=row["remaining_duration_minutes"],
-        stop=row["stop"],
-        resume=row["resume"],
-        leveling_delay_minutes=row["leveling_delay_minutes"],
-        work_minutes=row["work_minutes"],
-        actual_work_minutes=row["actual_work_minutes"],
-        remaining_work_minutes=row["remaining_work_minutes"],
-        baseline=baseline,
-    )
-
-
-async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
-    """Return a project's plan with our ids as source ids."""
-    project_id: UUID = project["id"]
-    calendar_rows = await repository.rows(tx, CALENDAR, project_id)
-    names = {row["id"]: row["source_id"] for row in calendar_rows}
-    tasks = await repository.rows(tx, TASK, project_id, "position, id")
-    links = await repository.rows(tx, DEPENDENCY, project_id)
-    resources = await repository.rows(tx, PLAN_RESOURCE, project_id)
-    assignments = await repository.rows(tx, ASSIGNMENT, project_id)
-    calendars = tuple(_calendar(row) for row in calendar_rows)
-    default = names.get(project["calendar_id"])
-    if default is None:
-        calendars, default = (*calendars, USUAL_CALENDAR), USUAL_CALENDAR.source_id
-    settings: dict[str, object] = orjson.loads(project["plan_settings"])
-    return Plan(
-        source_guid=None,
-        name=project["name"],
-        currency=project["currency"],
-        start=project["start"],
-        finish=project["planned_finish"],
-        status_date=project["status_date"],
-        calendar_source_id=default,
-        calendars=calendars,
-        tasks=tuple(_task(row, names) for row in tasks),
-        links=tuple(
-            Link(
-                str(row["predecessor_id"]),
-                str(row["successor_id"]),
-                LinkType(row["type"]),
-                row["lag"],
-                LagUnit(row["lag_unit"]),
-            )
-            for row in links
-        ),
-        resources=tuple(
-            Resource(
-                str(row["id"]),
-                row["name"],
-                ResourceType(row["type"]),
-                max_units=row["max_units"],
-                calendar_source_id=names.get(row["calendar_id"]),
-            )
-            for row in resources
-        ),
-        assignments=tuple(
-            Assignment(
-                str(row["id"]),
-                str(row["task_id"]),
-                _text(row["resource_id"]),
-                row["units"],
-                row["work_minutes"],
-                row["actual_work_minutes"],
-                row["remaining_work_minutes"],
-                start=row["planned_start"],
-                finish=row["planned_finish"],
-            )
-            for row in assignments
-        ),
-        minutes_per_day=project["minutes_per_day"],
-        **settings,  # type: ignore[arg-type]
-    )
-
-
-PLAN_SETTINGS: Final = (
-    "schedules_from_finish",
-    "minutes_per_week",
-    "days_per_month",
-    "critical_slack_minutes",
-    "honors_constraints",
-    "has_multiple_critical_paths",
-    "splits_started_tasks",
-)
-
-
-def plan_settings(plan: Plan) -> str:
-    """Return the settings of a plan that only scheduling reads, as JSON."""
-    return dumps({name: getattr(plan, name) for name in PLAN_SETTINGS}).decode()
-
 
 Dates = tuple[datetime, datetime, datetime, datetime, int, int, bool]
 
@@ -193,67 +52,101 @@ def _dates(schedule: Schedule) -> dict[UUID, Dates]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A schedule with the plan that it is of: `version` is the project's last event when the plan was read."""
+
+    project_id: UUID
+    version: int
+    zone_name: str
+    plan: Plan
+    schedule: Schedule | None
+    problem: str | None
+
+
+async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
+    """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
+    version = await repository.position(tx, project_id)
+    project = await tx.fetchrow(
+        "select * from project where organization_id = $1 and id = $2", tx.organization_id, project_id
+    )
+    if project is None:
+        raise NotFound
+    plan = await load_plan(tx, project)
+    schedule, problem = await asyncio.to_thread(_computed, plan)
+    return Computed(project_id, version, project["time_zone"], plan, schedule, problem)
+
+
 async def recompute(database: Database, context: Context, key: str) -> None:
-    """Work of kind `schedule`: bring a project's schedule up to date."""
+    """Work of kind `schedule`: bring a project's schedule up to date.
+
+    The plan is read and scheduled in a snapshot, so that writers go on meanwhile; what they change asks for the next
+    schedule. Only storing it takes the aggregate's lock.
+    """
+    try:
+        async with database.transaction(context, read_only=True, snapshot=True) as tx:
+            computed = await compute_schedule(tx, UUID(key))
+    except NotFound:
+        return  # deleted meanwhile
     async with database.transaction(context) as tx:
-        row = await tx.fetchrow(
-            "select id from project where organization_id = $1 and id = $2", tx.organization_id, UUID(key)
-        )
-        if row is not None:
-            await publish_schedule(tx, UUID(key))
+        await store_schedule(tx, computed)
 
 
 async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
-    """Bring the schedule up to date now if a change of the plan waits for it, so that readers see what they wrote."""
+    """Bring the schedule up to date now if a change of the plan waits for it, so that readers see what they wrote.
+
+    Where others change the plan at the same time, the schedule there is stays until the worker has come.
+    """
     waiting = await tx.fetchint(
         "select count(*) from work_pending where organization_id = $1 and kind = $2 and key = $3",
         tx.organization_id,
         SCHEDULE,
         str(project_id),
     )
-    if waiting:
-        await publish_schedule(tx, project_id)
-        await tx.execute(
-            "delete from work_pending where organization_id = $1 and kind = $2 and key = $3",
-            tx.organization_id,
-            SCHEDULE,
-            str(project_id),
-        )
-
-
-TRIES: Final = 3
-"""How often a schedule is computed without holding writers off; the last time they wait."""
+    if not waiting:
+        return
+    computed = await compute_schedule(tx, project_id)
+    if await repository.position(tx, project_id) != computed.version:
+        return
+    await repository.lock_aggregate(tx, project_id)
+    if await repository.position(tx, project_id) != computed.version:
+        return
+    await store_schedule(tx, computed)
+    await tx.execute(
+        "delete from work_pending where organization_id = $1 and kind = $2 and key = $3",
+        tx.organization_id,
+        SCHEDULE,
+        str(project_id),
+    )
 
 
 async def publish_schedule(tx: Transaction, project_id: UUID) -> int:
-    """Compute and store a project's schedule and record what changed; returns the revision.
+    """Compute and store a project's schedule within the transaction that changed its plan; returns the revision."""
+    return await store_schedule(tx, await compute_schedule(tx, project_id))
 
-    The computation holds nobody off: if the plan has changed meanwhile it is done again, the last time under the
-    aggregate's lock. A plan that cannot be scheduled (a loop of dependencies) keeps its schedule and gets the reason.
+
+async def store_schedule(tx: Transaction, computed: Computed) -> int:
+    """Store a schedule and record what changed, unless one of a newer plan is there; returns the revision.
+
+    A plan that cannot be scheduled (a loop of dependencies) keeps its schedule and gets the reason.
     """
-    for attempt in range(1, TRIES + 1):
-        if attempt == TRIES:
-            await repository.lock_aggregate(tx, project_id)
-        version = await repository.position(tx, project_id)
-        project = await tx.fetchrow(
-            "select * from project where organization_id = $1 and id = $2", tx.organization_id, project_id
-        )
-        if project is None:
-            raise NotFound
-        zone_name: str = project["time_zone"]
-        plan = await load_plan(tx, project)
-        schedule, problem = await asyncio.to_thread(_computed, plan)
-        await repository.lock_aggregate(tx, project_id)
-        if await repository.position(tx, project_id) == version:
-            break
+    project_id, plan, schedule = computed.project_id, computed.plan, computed.schedule
+    await repository.lock_aggregate(tx, project_id)
     present = await tx.fetchrow(
-        "select version, project_start, project_finish, problem from schedule where organization_id = $1 and id = $2",
+        "select version, plan_version, project_start, project_finish, problem from schedule"
+        " where organization_id = $1 and id = $2",
         tx.organization_id,
         project_id,
     )
     revision: int = 0 if present is None else present["version"]
-    if problem is not None:
-        await _store_header(tx, project_id, max(revision, 1), present, problem)
+    if present is not None and present["plan_version"] > computed.version:
+        return revision
+    if not await tx.fetchint(
+        "select count(*) from project where organization_id = $1 and id = $2", tx.organization_id, project_id
+    ):
+        return revision  # deleted meanwhile
+    if computed.problem is not None:
+        await _store_header(tx, project_id, max(revision, 1), present, computed.problem)
         return revision
     new = _dates(schedule) if schedule is not None else {}
     old = await _stored(tx, project_id)
@@ -271,15 +164,18 @@ async def publish_schedule(tx: Transaction, project_id: UUID) -> int:
     await _store(tx, project_id, [(key, order[key], *dates) for key, dates in changed], removed)
     await tx.execute(
         """
-insert into schedule as s (organization_id, id, version, project_start, project_finish) values ($1, $2, $3, $4, $5)
+insert into schedule as s (organization_id, id, version, project_start, project_finish, plan_version)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (organization_id, id) do update set version = excluded.version, updated_at = now(), problem = null,
-  project_start = excluded.project_start, project_finish = excluded.project_finish
+  plan_version = excluded.plan_version, project_start = excluded.project_start, project_finish = excluded.project_finish
 """,
         tx.organization_id,
         project_id,
         revision,
         *span,
+        computed.version,
     )
+    zone_name = computed.zone_name
     events = _events(project_id, revision, zone_name, ZoneInfo(zone_name), span, changed, removed)
     await messaging.record_many(tx, aggregate_id=project_id, events=events)
     return revision

@@ -172,3 +172,30 @@ async def test_a_task_made_by_hand_moves_up_when_its_summary_leaves_the_file(dir
     moved = (await director.get(f"{tasks}/{made['id']}")).json()
     assert moved["parent_id"] == summary["parent_id"]
     assert moved["outline_level"] == summary["outline_level"]
+
+
+async def test_a_row_that_cannot_be_read_any_more_is_not_a_row_that_is_gone(director: httpx2.AsyncClient) -> None:
+    first = (await imported(director, EXAMPLE.read_bytes()))["result"]
+    tasks = f"/v1/projects/{first['project_id']}/tasks"
+    before = (await director.get(f"{tasks}?source_id=25")).json()["items"][0]
+    broken, count = re.subn(
+        r"(<Task>\s*<UID>25</UID>.*?<PercentComplete>)\d+(</PercentComplete>)",
+        r"\g<1>150\2",
+        EXAMPLE.read_text(),
+        count=1,
+        flags=re.DOTALL,
+    )
+    assert count == 1
+    report = (await imported(director, broken.encode()))["result"]["report"]
+    assert report["summary"]["task"]["skipped"] == 1
+    assert [row for row in report["rows"] if row["action"] == "deleted"] == []
+    assert (await director.get(f"{tasks}?source_id=25")).json()["items"] == [before]
+
+
+async def test_a_link_that_leaves_the_file_is_reported_by_its_two_tasks(director: httpx2.AsyncClient) -> None:
+    await imported(director, EXAMPLE.read_bytes())
+    shorter = re.sub(r"<PredecessorLink>.*?</PredecessorLink>", "", EXAMPLE.read_text(), count=1, flags=re.DOTALL)
+    report = (await imported(director, shorter.encode()))["result"]["report"]
+    (gone,) = [row for row in report["rows"] if row["action"] == "deleted"]
+    assert gone["kind"] == "dependency"
+    assert re.fullmatch(r"\d+>\d+", gone["source_id"])

@@ -393,6 +393,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("plan_version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("project_start", sa.DateTime(), nullable=True),
         sa.Column("project_finish", sa.DateTime(), nullable=True),
         sa.Column("problem", sqlmodel.sql.sqltypes.AutoString(), nullable=True),

@@ -1,0 +1,156 @@
+"""A project's rows as the plan that scheduling works on, with our ids as source ids."""
+
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.projects import repository
+from services.projects.domain.plan import (
+    Assignment,
+    Baseline,
+    ConstraintType,
+    LagUnit,
+    Link,
+    LinkType,
+    Plan,
+    Resource,
+    ResourceType,
+    Task,
+)
+from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, TASK
+from shared.db import Transaction
+from shared.strict_json import dumps
+from shared.working_calendar import WorkingCalendar, from_json
+
+WEEKDAY: Final = ((480, 720), (780, 1020))
+USUAL_CALENDAR: Final = WorkingCalendar("usual", "Monday to Friday, 8 to 12 and 13 to 17", (*[WEEKDAY] * 5, (), ()))  # type: ignore[arg-type]
+
+
+def _text(identifier: UUID | None) -> str | None:
+    return None if identifier is None else str(identifier)
+
+
+def _calendar(row: asyncpg.Record) -> WorkingCalendar:
+    return from_json(orjson.loads(row["definition"]))
+
+
+def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
+    baseline = None
+    if row["baseline_finish"] is not None or row["baseline_cost"] is not None:
+        baseline = Baseline(row["baseline_start"], row["baseline_finish"], cost=row["baseline_cost"])
+    return Task(
+        source_id=str(row["id"]),
+        position=row["position"],
+        name=row["name"],
+        parent_source_id=_text(row["parent_id"]),
+        outline_level=row["outline_level"],
+        is_summary=row["is_summary"],
+        is_milestone=row["is_milestone"],
+        is_active=row["is_active"],
+        is_manual=row["is_manual"],
+        priority=row["priority"],
+        duration_minutes=row["duration_minutes"],
+        is_elapsed_duration=row["is_elapsed_duration"],
+        is_fixed_duration=row["is_fixed_duration"],
+        is_fixed_work=row["is_fixed_work"],
+        calendar_source_id=calendars.get(row["calendar_id"]),
+        ignores_resource_calendar=row["ignores_resource_calendar"],
+        constraint_type=ConstraintType(row["constraint_type"]),
+        constraint_date=row["constraint_date"],
+        deadline=row["deadline"],
+        start=row["planned_start"],
+        finish=row["planned_finish"],
+        percent_complete=row["percent_complete"],
+        actual_start=row["actual_start"],
+        actual_finish=row["actual_finish"],
+        actual_duration_minutes=row["actual_duration_minutes"],
+        remaining_duration_minutes=row["remaining_duration_minutes"],
+        stop=row["stop"],
+        resume=row["resume"],
+        leveling_delay_minutes=row["leveling_delay_minutes"],
+        work_minutes=row["work_minutes"],
+        actual_work_minutes=row["actual_work_minutes"],
+        remaining_work_minutes=row["remaining_work_minutes"],
+        baseline=baseline,
+    )
+
+
+async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
+    """Return a project's plan with our ids as source ids."""
+    project_id: UUID = project["id"]
+    calendar_rows = await repository.rows(tx, CALENDAR, project_id)
+    names = {row["id"]: row["source_id"] for row in calendar_rows}
+    tasks = await repository.rows(tx, TASK, project_id, "position, id")
+    links = await repository.rows(tx, DEPENDENCY, project_id)
+    resources = await repository.rows(tx, PLAN_RESOURCE, project_id)
+    assignments = await repository.rows(tx, ASSIGNMENT, project_id)
+    calendars = tuple(_calendar(row) for row in calendar_rows)
+    default = names.get(project["calendar_id"])
+    if default is None:
+        calendars, default = (*calendars, USUAL_CALENDAR), USUAL_CALENDAR.source_id
+    settings: dict[str, object] = orjson.loads(project["plan_settings"])
+    return Plan(
+        source_guid=None,
+        name=project["name"],
+        currency=project["currency"],
+        start=project["start"],
+        finish=project["planned_finish"],
+        status_date=project["status_date"],
+        calendar_source_id=default,
+        calendars=calendars,
+        tasks=tuple(_task(row, names) for row in tasks),
+        links=tuple(
+            Link(
+                str(row["predecessor_id"]),
+                str(row["successor_id"]),
+                LinkType(row["type"]),
+                row["lag"],
+                LagUnit(row["lag_unit"]),
+            )
+            for row in links
+        ),
+        resources=tuple(
+            Resource(
+                str(row["id"]),
+                row["name"],
+                ResourceType(row["type"]),
+                max_units=row["max_units"],
+                calendar_source_id=names.get(row["calendar_id"]),
+            )
+            for row in resources
+        ),
+        assignments=tuple(
+            Assignment(
+                str(row["id"]),
+                str(row["task_id"]),
+                _text(row["resource_id"]),
+                row["units"],
+                row["work_minutes"],
+                row["actual_work_minutes"],
+                row["remaining_work_minutes"],
+                start=row["planned_start"],
+                finish=row["planned_finish"],
+            )
+            for row in assignments
+        ),
+        minutes_per_day=project["minutes_per_day"],
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+PLAN_SETTINGS: Final = (
+    "schedules_from_finish",
+    "minutes_per_week",
+    "days_per_month",
+    "critical_slack_minutes",
+    "honors_constraints",
+    "has_multiple_critical_paths",
+    "splits_started_tasks",
+)
+
+
+def plan_settings(plan: Plan) -> str:
+    """Return the settings of a plan that only scheduling reads, as JSON."""
+    return dumps({name: getattr(plan, name) for name in PLAN_SETTINGS}).decode()
