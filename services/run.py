@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from services import topology
 from shared import http_server, telemetry
-from shared.settings import SettingsError, required
+from shared.settings import required
 
 if TYPE_CHECKING:
     from shared.republish import Place, Selection
