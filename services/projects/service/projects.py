@@ -23,7 +23,7 @@ from shared.working_time import local_of
 
 SCHEDULE = "schedule"
 """The kind of pending work that recomputes a project's schedule."""
-SCHEDULE_DELAY: Final = 0.2
+SCHEDULE_DELAY: Final = 1.0
 """Seconds in which changes are gathered; who reads a schedule meanwhile has it computed at once."""
 
 
