@@ -98,6 +98,8 @@ class Checker:
         if scope["method"] not in METHODS:
             raise MethodNotAllowed(headers={"Allow": ALLOW})
         check_target(raw_path, query, scope["path"])
+        if fields.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            raise BadRequest("The only transfer coding is chunked.", headers={"Connection": "close"})
         if b"content-encoding" in fields and fields[b"content-encoding"].lower() != b"identity":
             raise UnsupportedEncoding
         if (connection := fields.get(b"connection")) is not None:

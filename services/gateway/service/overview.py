@@ -50,7 +50,9 @@ async def overview(services: Services, project: str) -> bytes:
         raise UpstreamUnavailable("None of the services answered.")
     if reasons:
         log.warning("overview_degraded", reasons=reasons)
-    return orjson.dumps({**found, "degraded": sorted(reasons), "reasons": reasons})
+    # What the caller may not see is not there for the caller; that is no failure of the service.
+    degraded = sorted(service for service, code in reasons.items() if code != Forbidden.code)
+    return orjson.dumps({**found, "degraded": degraded, "reasons": reasons})
 
 
 def _fill(path: tuple[str, ...], project: str) -> tuple[str, ...]:

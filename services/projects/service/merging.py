@@ -276,9 +276,13 @@ class _Merge:
             task.source_id: present[task.source_id]["id"] if task.source_id in present else uuid7()
             for task in self.plan.tasks
         }
+        everything = await repository.rows(self.tx, TASK, self.merged.project_id)
+        above_hand_made = {row["parent_id"] for row in everything if not row["is_imported"]}
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for task in self.plan.tasks:
             values = task_columns(task, calendars, identifiers, self.money)
+            if identifiers[task.source_id] in above_hand_made:
+                values["is_summary"] = True
             row = present.get(task.source_id)
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]

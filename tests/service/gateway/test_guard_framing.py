@@ -18,6 +18,7 @@ FRAMING = {
     "CL -1": PROJECTS + b"content-length: -1\r\n\r\nhello",
     "CL 10^20": PROJECTS + b"content-length: 100000000000000000000\r\n\r\nhello",
     "TE xchunked": PROJECTS + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "TE gzip, chunked": PROJECTS + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "TE chunked, identity": PROJECTS + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
     "space before colon": PROJECTS + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
     "bare LF": b"GET /livez HTTP/1.1\nhost: gateway.test\n\n",
