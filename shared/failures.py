@@ -5,6 +5,7 @@ import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared.correlation import Correlation, identify
 from shared.errors import (
@@ -15,6 +16,7 @@ from shared.errors import (
     MethodNotAllowed,
     NotFound,
     Problem,
+    RequestTimeout,
     Unavailable,
     ValidationFailed,
     render,
@@ -79,19 +81,22 @@ def to_response(request: Request, problem: Problem) -> Response:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Turn any exception into a problem; what is not foreseen is logged and answered as 500 without its text."""
+    known: Problem | None = None
     match error:
         case Problem():
-            return to_response(request, error)
+            known = error
         case RequestValidationError():
-            return to_response(request, from_validation(error))
+            known = from_validation(error)
+        case ClientDisconnect():  # nobody is there to read it: it is for the log
+            known = RequestTimeout("The client left before its request was complete.")
         case HTTPException(status_code=404):
-            return to_response(request, NotFound())
+            known = NotFound()
         case HTTPException(status_code=405, headers=headers):
-            return to_response(request, MethodNotAllowed(headers=headers))
+            known = MethodNotAllowed(headers=headers)
         case asyncpg.PostgresError() | asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():
             known = from_database(error)
             if known is not None:
                 log.warning("database_refused", error=repr(error), path=request.url.path)
-                return to_response(request, known)
-    log.error("unexpected_error", error=repr(error), path=request.url.path, exc_info=error)
-    return to_response(request, Problem())
+    if known is None:
+        log.error("unexpected_error", error=repr(error), path=request.url.path, exc_info=error)
+    return to_response(request, known or Problem())

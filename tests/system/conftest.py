@@ -6,14 +6,13 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from services import topology
 from services.local import privileges
-from tests.system.instance import DIRECTOR, Caller, System, ended, started
+from tests.system.instance import DIRECTOR, Caller, System, ended, entries, started
 from tests.system.writes import Plan
 
 HERE = Path(__file__).parent
@@ -60,14 +59,11 @@ def logs(system: System) -> list[Path]:
 
 def failures(log: Path, begin: int) -> list[str]:
     """What a service's log tells, from a place on, of answers with a 5xx and of errors nobody foresaw."""
-    lines = []
-    with log.open("rb") as stream:
-        stream.seek(begin)
-        for line in stream.read().splitlines():
-            entry: dict[str, Any] = json.loads(line)  # each line is one JSON object, whatever the input was
-            if entry.get("level") == "error" or int(entry.get("status", 0)) >= 500:
-                lines.append(f"{log.stem}: {line[:2000].decode()}")
-    return lines
+    return [
+        f"{log.stem}: {json.dumps(entry)[:2000]}"
+        for entry in entries(log, begin)
+        if entry.get("level") == "error" or int(entry.get("status", 0)) >= 500
+    ]
 
 
 @pytest.fixture(scope="module")

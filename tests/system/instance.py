@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import httpx2
@@ -162,6 +162,16 @@ class Reply:
     def text(self) -> str:
         """The body as text."""
         return self.body.decode()
+
+
+def entries(log: Path, begin: int = 0) -> Iterator[dict[str, Any]]:
+    """The entries of a service's log from a place on: each line is one JSON object, whatever the input was."""
+    with log.open("rb") as stream:
+        stream.seek(begin)
+        whole, _, _ = stream.read().rpartition(b"\n")  # the last line may be being written
+    for line in whole.splitlines():
+        entry: dict[str, Any] = json.loads(line)
+        yield entry
 
 
 def read_reply(connection: socket.socket) -> Reply:

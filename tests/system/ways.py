@@ -35,12 +35,13 @@ class Everything:
         assert settled(caller, f"/v1/projects/{project}/kpis", **wait)
         client = caller("POST", "/v1/api-clients", json={"name": secret, "scopes": ["read"]})
         event = caller("POST", "/v1/ingest/events", content=INGEST.valid, headers={"content-type": INGEST.media_type})
+        received = settled(caller, f"/v1/ingest/events/{event.json()['items'][0]['id']}")
         ids = {
             "project_id": project,
             "task_id": task,
             "resource_id": resources[0]["id"],
             "client_id": client.json()["id"],
-            "event_id": event.json()["items"][0]["id"],
+            "event_id": received["id"],
             "operation_id": operation["id"],
             "letter_id": str(uuid.uuid4()),  # no request makes a dead letter
         }
