@@ -10,8 +10,10 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -28,7 +30,7 @@ EXAMPLE: Final = ROOT / "examples/harbour-terminal.mspdi.xml"
 PUSH: Final = ROOT / "examples/task-progressed.cloudevent.json"
 XML: Final = {"Content-Type": "application/xml"}
 EVENT: Final = {"Content-Type": "application/cloudevents+json"}
-READY_SECONDS: Final = 120.0
+READY_SECONDS: Final = 240.0
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -65,6 +67,13 @@ class Engine:
             if engine.run("version", check=False).returncode == 0:
                 return engine
         return None
+
+    def beside(self, port: int, **environment: str) -> "Engine":
+        """The same engine for a system of its own."""
+        project = f"{self.project}-2"
+        composing = tuple(project if part == self.project else part for part in self.composing)
+        settings = {**self.environment, **environment, "PMO_PUBLISH": f"127.0.0.1:{port}"}
+        return Engine(self.program, composing, project, settings)
 
     def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run the engine itself."""
@@ -121,9 +130,9 @@ def engine(port: int) -> Engine:
     return engine
 
 
-@pytest.fixture(scope="session")
-def up(engine: Engine, port: int) -> Iterator[str]:
-    """The base URL of the composed system, up from nothing and ready."""
+@contextmanager
+def composed(engine: Engine, port: int) -> Iterator[str]:
+    """The base URL of a system that is up from nothing and ready; in the end nothing of it is left."""
     try:
         engine.compose("up", "--detach", "--no-build")
         base_url = f"http://127.0.0.1:{port}"
@@ -133,12 +142,26 @@ def up(engine: Engine, port: int) -> Iterator[str]:
         engine.compose("down", "--volumes", "--timeout", "30", check=False)
 
 
-@pytest.fixture(scope="session")
-def client(engine: Engine, up: str) -> Iterator[httpx2.Client]:
+@contextmanager
+def calling(engine: Engine, base_url: str) -> Iterator[httpx2.Client]:
     """A director's client, its token made by the composed issuer."""
     token = engine.compose("run", "--rm", "-T", "token").stdout.split()[-1]
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx2.Client(base_url=up, headers=headers, timeout=30, trust_env=False) as client:
+    with httpx2.Client(base_url=base_url, headers=headers, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def up(engine: Engine, port: int) -> Iterator[str]:
+    """The base URL of the composed system."""
+    with composed(engine, port) as base_url:
+        yield base_url
+
+
+@pytest.fixture(scope="session")
+def client(engine: Engine, up: str) -> Iterator[httpx2.Client]:
+    """A director's client."""
+    with calling(engine, up) as client:
         yield client
 
 
@@ -257,6 +280,24 @@ def test_services_that_start_before_their_database_and_broker_wait_for_them(
         until(partial(well, engine, service), READY_SECONDS)
     projects = until(lambda: _answered(client, "/v1/projects"))
     assert isinstance(projects["items"], list)
+
+
+def test_secrets_may_be_files_of_your_own_which_stay_as_they_are(engine: Engine, tmp_path: Path) -> None:
+    folder = ("run", "--rm", "--user", "0", "--network", "none", "--volume", f"{tmp_path}:/secrets:z")
+    inside = (*folder, "--entrypoint", "sh", "pmo-trial", "-c")
+    try:
+        engine.run(*folder, "pmo-trial")
+        sums = "cd /secrets && find . -type f | sort | xargs sha256sum"
+        before = engine.run(*inside, sums).stdout
+        assert "./postgres/kpi_app_password" in before
+        port = free_port()
+        yours = engine.beside(port, PMO_SECRETS=f"{tmp_path}/")
+        with composed(yours, port) as base_url, calling(yours, base_url) as client:
+            until(lambda: _answered(client, "/v1/projects"))
+            assert engine.run("volume", "ls", "--quiet", "--filter", f"name={yours.project}_secrets").stdout == ""
+        assert engine.run(*inside, sums).stdout == before
+    finally:
+        engine.run(*inside, "rm -rf /secrets/*", check=False)
 
 
 def _ended(client: httpx2.Client, location: str) -> dict[str, Any] | None:

@@ -29,9 +29,13 @@ def folder_of(container: str) -> str:
     return found[0]
 
 
+Made = tuple[Path, Callable[[Path], None]]
+
+
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Callable[[Path], None]]:
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     """A trial's secrets, and what makes them; only the administrator could give files to other users."""
+    monkeypatch.delenv("PMO_SECRETS", raising=False)
     path = ROOT / "deploy/compose/trial_secrets.py"
     specification = importlib.util.spec_from_file_location("trial_secrets", path)
     assert specification is not None
@@ -40,10 +44,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Callabl
     specification.loader.exec_module(module)
     monkeypatch.setattr(module, "NATS_CONFIGURATION", ROOT / "deploy/nats/nats.conf")
     monkeypatch.setattr(os, "chown", lambda *_: None)
-    for folder in ("postgres", "nats", "migrate", *topology.SERVICES, "issuer", "nats-data"):
-        (tmp_path / folder).mkdir()
-    module.make(tmp_path)
-    return tmp_path, module.make
+    module.main(tmp_path)
+    return tmp_path, module.main
 
 
 def test_every_service_is_served_and_migrated() -> None:
@@ -74,9 +76,7 @@ def test_nothing_waits_for_another_but_for_its_secrets() -> None:
     assert {name for settings in CONTAINERS.values() for name in settings.get("depends_on", {})} == {"secrets"}
 
 
-def test_every_file_that_a_container_reads_is_made_in_the_folder_it_mounts(
-    made: tuple[Path, Callable[[Path], None]],
-) -> None:
+def test_every_file_that_a_container_reads_is_made_in_the_folder_it_mounts(made: Made) -> None:
     root, _ = made
     for name, settings in CONTAINERS.items():
         named = [value for variable, value in settings.get("environment", {}).items() if variable.endswith("_FILE")]
@@ -90,7 +90,7 @@ def test_every_file_that_a_container_reads_is_made_in_the_folder_it_mounts(
         assert re.search(rf'^PMO_NATS_{user.upper()}_PASSWORD: "[a-z][0-9a-f]{{48}}"$', configuration, re.MULTILINE)
 
 
-def test_a_service_finds_no_other_ones_secrets(made: tuple[Path, Callable[[Path], None]]) -> None:
+def test_a_service_finds_no_other_ones_secrets(made: Made) -> None:
     root, _ = made
     shared_files = {"internal.pub.pem", "cursor.key"}
     seen: dict[str, str] = {}
@@ -101,11 +101,27 @@ def test_a_service_finds_no_other_ones_secrets(made: tuple[Path, Callable[[Path]
     assert not (root / "projects/internal.pem").exists()
 
 
-def test_secrets_that_exist_stay(made: tuple[Path, Callable[[Path], None]]) -> None:
-    root, make = made
+def test_secrets_that_exist_stay(made: Made) -> None:
+    root, main = made
     before = {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
-    make(root)
+    main(root)
     assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
+
+
+def test_of_your_own_secrets_nothing_is_made_and_all_that_is_missing_is_named(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, main = made
+    monkeypatch.setenv("PMO_SECRETS", "/etc/pmo/")
+    main(root)
+    for name in ("kpi/nats_url", "gateway/internal.pem", "postgres/projects_app_password"):
+        (root / name).unlink()
+    with pytest.raises(SystemExit) as refusal:
+        main(root)
+    lines = str(refusal.value.code).splitlines()
+    assert lines[0] == "Missing in /etc/pmo/:"
+    assert sorted(lines[1:]) == ["  gateway/internal.pem", "  kpi/nats_url", "  postgres/projects_app_password"]
+    assert not (root / "kpi/nats_url").exists()
 
 
 def test_the_roles_are_bounded_as_on_one_machine() -> None:
