@@ -165,10 +165,12 @@ def _moved(sql: str, places: int) -> str:
     return re.sub(r"\$(\d+)", lambda match: f"${int(match[1]) + places}", sql)
 
 
-def _beginning(context: Context, mode: str = "", lock: int | None = None) -> str:
+def _beginning(context: Context, mode: str = "", lock: int | None = None, *, by_key: bool = False) -> str:
     # One round trip: the organization's id is a UUID object, so nothing can be injected into the literal.
     organization = UUID(int=context.organization_id.int)
     begin = f"begin{mode}; select set_config('app.organization', '{organization}', true)"
+    if by_key:
+        begin += ", set_config('plan_cache_mode', 'force_generic_plan', true)"
     # The tag of a script's last statement is all that comes back of it: SELECT 1 with the lock, SELECT 0 without.
     return begin if lock is None else f"{begin}; select where pg_try_advisory_xact_lock({lock:d})"
 
@@ -222,16 +224,23 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, context: Context, *, read_only: bool = False, snapshot: bool = False, lock: int | None = None
+        self,
+        context: Context,
+        *,
+        read_only: bool = False,
+        snapshot: bool = False,
+        lock: int | None = None,
+        by_key: bool = False,
     ) -> AsyncIterator[Transaction]:
         """Open a transaction of the context's organization; commit at the end, roll back on any exception.
 
         With `snapshot` all its statements see the database as it was at the first (repeatable read).
         With `lock` it tries for that advisory lock first and tells in `locked` whether it has it until its end.
+        What works `by_key`, on few rows, plans each statement once: to plan a write takes longer than to do it.
         """
         async with self.connection() as connection:
             mode = (" isolation level repeatable read" if snapshot else "") + (" read only" if read_only else "")
-            tag = await connection.execute(_beginning(context, mode, lock))
+            tag = await connection.execute(_beginning(context, mode, lock, by_key=by_key))
             locked = lock is not None and tag == "SELECT 1"
             async with self._ending(Transaction(connection, context, locked=locked)) as transaction:
                 yield transaction

@@ -245,14 +245,7 @@ class Operation(APIRoute):
             strict._body = body
             if body and not spooled:
                 strict.state.json = loads(body)
-            context = Context(
-                principal.organization_id,
-                principal.subject,
-                correlation(request).request_id,
-                "",
-                correlation(request).traceparent,
-                clean_reason(headers.get("pmo-reason")),
-            )
+            context = _context(request, principal)
             if wanted := headers.get("pmo-wait-for"):
                 await messaging.wait_for(
                     database,
@@ -264,17 +257,11 @@ class Operation(APIRoute):
             key = headers.get("idempotency-key") if request.method in {"POST", "PATCH"} else None
             lock = idempotency.lock_of(context.organization_id, idempotency.checked(key)) if key is not None else None
             is_read = request.method in {"GET", "HEAD"}
+            lent = database.reading(context) if is_read else database.transaction(context, lock=lock, by_key=True)
             try:
-                async with database.reading(context) if is_read else database.transaction(context, lock=lock) as tx:
+                async with lent as tx:
                     if key is not None:
-                        parts = (
-                            principal.subject,
-                            request.method,
-                            request.url.path + "?" + request.url.query,
-                            headers.get("if-match", ""),
-                            headers.get("content-type", ""),
-                        )
-                        mark = idempotency.fingerprint(parts, digest)
+                        mark = _mark(request, principal, digest)
                         stored = await idempotency.replay(tx, key, mark)
                         if stored is not None:
                             return stored
@@ -311,6 +298,20 @@ class Operation(APIRoute):
 class _Parameter:
     alias: str
     sequence: bool
+
+
+def _context(request: Request, principal: Principal) -> Context:
+    ids = correlation(request)
+    reason = clean_reason(request.headers.get("pmo-reason"))
+    return Context(principal.organization_id, principal.subject, ids.request_id, "", ids.traceparent, reason)
+
+
+def _mark(request: Request, principal: Principal, digest: bytes) -> bytes:
+    """Return what tells two requests with the same Idempotency-Key apart."""
+    target = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
+    headers = request.headers
+    parts = (principal.subject, request.method, target, headers.get("if-match", ""), headers.get("content-type", ""))
+    return idempotency.fingerprint(parts, digest)
 
 
 def clean_reason(text: str | None) -> str | None:

@@ -169,16 +169,13 @@ async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> 
     return {row["id"]: row["image"] for row in found}
 
 
-_SIBLINGS: Final = (
-    "from task where organization_id = $1 and project_id = {project_id} and outline_level > 0"
-    " and parent_id is not distinct from {parent_id}"
-)
 PLACE: Final = {
     "position": "(select coalesce(max(position), -1) + 1 from task"
     " where organization_id = $1 and project_id = {project_id})",
     "work_breakdown_structure": "{work_breakdown_structure}::text || 1 + coalesce("
-    f"(select substring(work_breakdown_structure from '[0-9]{{{{1,9}}}}$')::int {_SIBLINGS}"
-    f" order by position desc limit 1), (select count(*) {_SIBLINGS}))",
+    "(select substring(work_breakdown_structure from '[0-9]{{1,9}}$')::int from task"
+    " where organization_id = $1 and project_id = {project_id} and outline_level > 0"
+    " and parent_id is not distinct from {parent_id} order by position desc limit 1), 0)",
 }
 """A new task's place: last in the plan, numbered after its last sibling, below the given code of its parent."""
 
