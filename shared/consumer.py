@@ -34,6 +34,7 @@ from shared.worker import Handler
 
 log = structlog.get_logger(__name__)
 
+BATCH: Final = WINDOW // 2
 SIDE_BY_SIDE: Final = 4
 """Organizations of one batch that are worked on at a time."""
 SUSPECT_DELIVERIES: Final = 8
@@ -62,7 +63,7 @@ class Consumer:
         service: str,
         producer: str,
         subscriptions: Sequence[AnySubscription],
-        batch: int = WINDOW // 2,
+        batch: int = BATCH,
         gap_seconds: float = GAP_SECONDS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:

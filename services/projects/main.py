@@ -17,6 +17,9 @@ from shared.service import create_service
 
 NAME: Final = "projects"
 TITLE: Final = "Projects"
+PUSHED_AT_ONCE: Final = 16
+"""Pushed events applied in one transaction: each holds its project, and requests for that project wait meanwhile."""
+
 ROUTERS: Final = (
     projects.router,
     tasks.router,
@@ -36,4 +39,5 @@ def create_app(settings: Settings) -> ASGIApp:
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
         work={IMPORT_WORK: run_import, SCHEDULE: recompute},
+        batch=PUSHED_AT_ONCE,
     )
