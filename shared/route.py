@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Annotated, Final, TypedDict
 from uuid import UUID
@@ -20,7 +20,6 @@ from shared.entity import Written
 from shared.errors import Forbidden, NotFound
 from shared.failures import correlation, on_error
 from shared.permissions import Permission, Reach
-from shared.solving import Handle, Solved
 from shared.strict_json import loads
 from shared.types import Schema, as_uuid
 
@@ -188,6 +187,9 @@ class StrictRequest(Request):
         return self.state.json
 
 
+Handle = Callable[[Request], Coroutine[object, object, Response]]
+
+
 def _answering(handle: Handle) -> Handle:
     """Return a handler whose every refusal is an ordinary answer.
 
@@ -207,9 +209,6 @@ def _answering(handle: Handle) -> Handle:
 class Operation(APIRoute):
     """A route that denies by default and wraps each request in one transaction, committed before the answer."""
 
-    answer: Handle
-    """Answers a request, its failures too."""
-
     def caller(self, request: Request) -> Principal:
         """Return who calls, as the internal token says; raises Unauthenticated or TokenInvalid."""
         verifier: InternalTokenVerifier = request.app.state.verifier
@@ -217,11 +216,7 @@ class Operation(APIRoute):
 
     def get_route_handler(self) -> Handle:
         """Return the handler with everything around it; raises at start if no permission is declared."""
-        self.answer = _answering(self._handler())
-        return self.answer
-
-    def _handler(self) -> Handle:
-        solved = Solved(self)
+        original = super().get_route_handler()
         extra = self.openapi_extra or {}
         permission = Permission(str(extra["x-pmo-permission"]))
         limit = int(str(extra.get("x-pmo-max-body-bytes", JSON_LIMIT)))
@@ -279,7 +274,7 @@ class Operation(APIRoute):
                         spool,
                         digest,
                     )
-                    response = await solved.by(strict)(strict)
+                    response = await original(strict)
                     if key is not None:
                         idempotency.keep(tx, key, mark, response)
                 return response
@@ -287,7 +282,7 @@ class Operation(APIRoute):
                 if spool is not None:
                     await asyncio.to_thread(spool.close)
 
-        return handle
+        return _answering(handle)
 
     def _query_parameters(self) -> list["_Parameter"]:
         found: list[_Parameter] = []

@@ -24,7 +24,6 @@ from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import BATCH, Consumer
 from shared.db import Database, check_role
-from shared.dispatch import Dispatch
 from shared.errors import Problem
 from shared.failures import on_error
 from shared.guard import Guard, Rules
@@ -190,7 +189,7 @@ def compose(
     app.state.cursor_secret = settings.cursor_secret
     app.state.producers = frozenset(subscriptions)
     for router in routers:
-        app.router.routes.extend(router.routes)
+        app.include_router(router)
     app.router.routes.extend(health_routes(app))
     problem_handlers(app)
     return app
@@ -208,7 +207,7 @@ def create_service(
 ) -> ASGIApp:
     """Compose a service that stands behind the gateway, with the guard in front."""
     app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work, batch=batch)
-    return Guard(Measured(Dispatch(app), name), Rules(max_body=LARGEST_BODY))
+    return Guard(Measured(app, name), Rules(max_body=LARGEST_BODY))
 
 
 def _operation_id(route: APIRoute) -> str:
