@@ -1,5 +1,6 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
+import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -34,8 +35,8 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
-KINDS: Final = {"link": "dependency"}
-"""What the reader of files calls otherwise."""
+ROWS_AT_ONCE: Final = 100
+KINDS: Final = {"link": "dependency"}  # what the reader of files calls otherwise
 
 
 async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
@@ -164,6 +165,12 @@ async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at:
     await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
 
 
+async def breathe(number: int) -> None:
+    """Let others have the event loop after every so many rows."""
+    if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+        await asyncio.sleep(0)
+
+
 class _Merge:
     """One merge under way."""
 
@@ -202,7 +209,8 @@ class _Merge:
         identifiers: dict[Hashable, UUID] = {}
         write: list[tuple[UUID, Row]] = []
         actions: dict[UUID, str] = {}
-        for key, (source_id, values) in wanted.items():
+        for number, (key, (source_id, values)) in enumerate(wanted.items()):
+            await breathe(number)
             row = present.get(key)
             if row is None:
                 identifier, action = identify.get(key) or uuid7(), "created"
@@ -235,7 +243,8 @@ class _Merge:
         values = [(identifier, self.merged.project_id, *row.values()) for identifier, row in rows]
         order = {identifier: number for number, (identifier, _) in enumerate(rows)}
         images = await entity.write_many(self.tx, kind, columns, values, action=action)
-        for image in sorted(images, key=lambda image: order[image.id]):
+        for number, image in enumerate(sorted(images, key=lambda image: order[image.id])):
+            await breathe(number)
             self._item(kind, image.id, image.version, action, image.image)
 
     def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
@@ -279,7 +288,8 @@ class _Merge:
         everything = await repository.rows(self.tx, TASK, self.merged.project_id)
         above_hand_made = {row["parent_id"] for row in everything if not row["is_imported"]}
         wanted: dict[Hashable, tuple[str, Row]] = {}
-        for task in self.plan.tasks:
+        for number, task in enumerate(self.plan.tasks):
+            await breathe(number)
             values = task_columns(task, calendars, identifiers, self.money)
             if identifiers[task.source_id] in above_hand_made:
                 values["is_summary"] = True
@@ -300,11 +310,8 @@ class _Merge:
     async def _move_up(self, wanted: Mapping[Hashable, object]) -> None:
         """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""
         rows = {row["id"]: row for row in await repository.rows(self.tx, TASK, self.merged.project_id)}
-        leaving = {
-            row["id"]
-            for row in rows.values()
-            if row["is_imported"] and row["source_id"] not in wanted and row["source_id"] not in self.unread("task")
-        }
+        stays = self.unread("task") | {str(key) for key in wanted}
+        leaving = {row["id"] for row in rows.values() if row["is_imported"] and row["source_id"] not in stays}
         for row in rows.values():
             if row["id"] in leaving or row["parent_id"] not in leaving:
                 continue
@@ -312,9 +319,8 @@ class _Merge:
             while parent in leaving:
                 parent = rows[parent]["parent_id"]
             level = rows[parent]["outline_level"] + 1 if parent is not None else 1
-            await entity.update(
-                self.tx, TASK, row["id"], {"parent_id": parent, "outline_level": level}, expected=row["version"]
-            )
+            moved = {"parent_id": parent, "outline_level": level}
+            await entity.update(self.tx, TASK, row["id"], moved, expected=row["version"])
 
     async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
         """Merge the links; one is told by its two tasks and its type."""
