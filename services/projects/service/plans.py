@@ -25,7 +25,11 @@ from shared.strict_json import dumps
 from shared.working_calendar import WorkingCalendar, from_json
 
 WEEKDAY: Final = ((480, 720), (780, 1020))
-USUAL_CALENDAR: Final = WorkingCalendar("usual", "Monday to Friday, 8 to 12 and 13 to 17", (*[WEEKDAY] * 5, (), ()))  # type: ignore[arg-type]
+USUAL_CALENDAR: Final = WorkingCalendar(
+    "usual",
+    "Monday to Friday, 8 to 12 and 13 to 17",
+    (WEEKDAY, WEEKDAY, WEEKDAY, WEEKDAY, WEEKDAY, (), ()),
+)
 
 
 def _text(identifier: UUID | None) -> str | None:
