@@ -9,13 +9,13 @@ from typing import Final
 
 import uvloop
 
-from bench import flow, gateway_proxy, memory, report, requests, schedule
+from bench import delivery, flow, gateway_proxy, memory, report, requests, schedule
 from bench.report import Finding
 from bench.stack import running
 
 REQUESTS: Final = ("list", "get", "create", "growth")
 FLOW: Final = {"ingest": flow.ingest, "fresh": flow.fresh, "import": flow.load_plan}
-PARTS: Final = ("schedule", "nginx", "memory", *REQUESTS, *FLOW)
+PARTS: Final = ("schedule", "nginx", "delivery", "memory", *REQUESTS, *FLOW)
 
 
 async def _on_a_stack(parts: Sequence[str]) -> list[Finding]:
@@ -61,7 +61,10 @@ def main() -> None:
             found += gateway_proxy.findings()
         else:
             _say("nginx: left out, nginx or wrk is not installed")
-    if set(parts) - {"schedule", "nginx"}:
+    if "delivery" in parts:
+        _say("delivery")
+        found += delivery.findings()
+    if set(parts) - {"schedule", "nginx", "delivery"}:
         found += uvloop.run(_on_a_stack(parts))
     print(report.table(found))
     print(f"stored as {report.store(found, time.monotonic() - BEGAN)}")

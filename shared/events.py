@@ -203,13 +203,17 @@ def _text(document: Mapping[str, object], name: str, default: str | None = None)
 
 
 def _uuid(document: Mapping[str, object], name: str) -> UUID:
-    text = _text(document, name)
     try:
-        value = UUID(text)
+        return _canonical_uuid(_text(document, name))
     except ValueError as error:
-        raise Unreadable(f"{name} is not a UUID") from error
+        raise Unreadable(f"{name} is not a UUID in its usual form") from error
+
+
+@lru_cache(maxsize=4096)  # organizations and aggregates come again and again
+def _canonical_uuid(text: str) -> UUID:
+    value = UUID(text)
     if str(value) != text:
-        raise Unreadable(f"{name} is not a UUID in its usual form")
+        raise ValueError(text)
     return value
 
 

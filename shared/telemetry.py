@@ -1,9 +1,11 @@
 """Logs as JSON lines with the request's id, and the metrics that every service exposes."""
 
+import json
 import logging
 import sys
 from typing import Final
 
+import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -41,10 +43,11 @@ def configure_logging(service: str, level: str) -> None:
         structlog.processors.format_exc_info,
         lambda _logger, _method, event: {**event, "service": service},
     ]
+    # Our own lines go past the standard library's handlers: consumers write one per event.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _json_line],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -64,3 +67,10 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
+    try:
+        return orjson.dumps(event, default=str)
+    except TypeError:  # text that UTF-8 cannot carry, a number beyond 64 bits
+        return json.dumps(event, default=str).encode()
