@@ -25,25 +25,32 @@ POLL_SECONDS: Final = 0.05
 
 _RECORD: Final = """
 with given as (
-  select * from unnest($3::uuid[], $4::text[], $5::uuid[], $6::text[])
-    with ordinality as g(id, type, entity_id, data, number)
+  select *, row_number() over (partition by aggregate_id order by number) as place,
+         count(*) over (partition by aggregate_id) as places
+  from unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+              $10::text[])
+    with ordinality as g(aggregate_id, id, type, entity_id, data, actor, correlation_id, causation_id, traceparent,
+                         number)
 ),
 root as (
   insert into aggregate as a (organization_id, id, version)
-  select $1, $2, count(*) from given
+  select $1, aggregate_id, count(*) from given group by aggregate_id order by aggregate_id
   on conflict (organization_id, id) do update set version = a.version + excluded.version
-  returning version, version - (select count(*) from given) as before
+  returning id, version
+),
+placed as (
+  select g.*, root.version - g.places + g.place as version from given g join root on root.id = g.aggregate_id
 ),
 event as (
   insert into event_log (organization_id, aggregate_id, version, id, type, entity_id, actor, correlation_id,
                          causation_id, traceparent, data)
-  select $1, $2, root.before + g.number, g.id, g.type, g.entity_id, $7, $8, $9, $10, g.data::json from given g, root
+  select $1, aggregate_id, version, id, type, entity_id, actor, correlation_id, causation_id, traceparent, data::json
+  from placed
 ),
 pending as (
-  insert into outbox_pending (organization_id, aggregate_id, version)
-  select $1, $2, root.before + g.number from given g, root
+  insert into outbox_pending (organization_id, aggregate_id, version) select $1, aggregate_id, version from placed
 )
-select version from root
+select version from placed order by number
 """
 
 
@@ -56,6 +63,15 @@ class NewEvent:
     data: bytes | str
 
 
+@dataclass(frozen=True, slots=True)
+class AddressedEvent:
+    """An event to be recorded with its aggregate, in the context that it belongs to."""
+
+    aggregate_id: UUID
+    event: NewEvent
+    context: Context
+
+
 async def record(tx: Transaction, *, aggregate_id: UUID, type: str, entity_id: UUID, data: bytes | str) -> int:  # noqa: A002
     """Record one event of an aggregate and return the aggregate's new version."""
     return await record_many(tx, aggregate_id=aggregate_id, events=[NewEvent(type, entity_id, data)])
@@ -65,23 +81,32 @@ async def record_many(tx: Transaction, *, aggregate_id: UUID, events: Sequence[N
     """Record events of one aggregate in this order, with consecutive versions; returns the last of these."""
     if not events:
         raise ValueError("no events to record")
-    context = tx.context
-    version = await tx.fetchint(
+    versions = await record_each(tx, [AddressedEvent(aggregate_id, event, tx.context) for event in events])
+    return versions[-1]
+
+
+async def record_each(tx: Transaction, addressed: Sequence[AddressedEvent]) -> list[int]:
+    """Record events of whatever aggregates of the organization; returns the version that each got."""
+    if not addressed:
+        return []
+    events = [one.event for one in addressed]
+    contexts = [one.context for one in addressed]
+    rows = await tx.fetch(
         _RECORD,
-        context.organization_id,
-        aggregate_id,
+        tx.organization_id,
+        [one.aggregate_id for one in addressed],
         [uuid7() for _ in events],
         [event.type for event in events],
         [event.entity_id for event in events],
         [event.data if isinstance(event.data, str) else event.data.decode() for event in events],
-        context.actor,
-        context.correlation_id,
-        context.causation_id,
-        context.traceparent,
+        [context.actor for context in contexts],
+        [context.correlation_id for context in contexts],
+        [context.causation_id for context in contexts],
+        [context.traceparent for context in contexts],
     )
     tx.wake("outbox")
     await fault("record.after_insert")
-    return version
+    return [row["version"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

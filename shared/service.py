@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
-from shared.consumer import BATCH, Consumer
+from shared.consumer import Consumer
 from shared.db import Database, check_role
 from shared.errors import Problem
 from shared.failures import on_error
@@ -147,12 +147,8 @@ def compose(
     routers: Sequence[APIRouter],
     subscriptions: Mapping[str, Sequence[Subscription[Any]]],
     work: Mapping[str, Handler],
-    batch: int = BATCH,
 ) -> FastAPI:
-    """Compose a service's application: `subscriptions` by producing service, `work` handlers by kind.
-
-    `batch` is how many events are applied in one transaction at most: fewer where each holds a lock that requests want.
-    """
+    """Compose a service's application: `subscriptions` by producing service, `work` handlers by kind."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -162,7 +158,7 @@ def compose(
             app.state.database = database
             bus = Bus(settings.nats_url, name=name)
             consumers = [
-                Consumer(database, bus, service=name, producer=producer, subscriptions=subscribed, batch=batch)
+                Consumer(database, bus, service=name, producer=producer, subscriptions=subscribed)
                 for producer, subscribed in subscriptions.items()
             ]
             handlers = dict(work)
@@ -203,10 +199,9 @@ def create_service(
     routers: Sequence[APIRouter],
     subscriptions: Mapping[str, Sequence[Subscription[Any]]],
     work: Mapping[str, Handler],
-    batch: int = BATCH,
 ) -> ASGIApp:
     """Compose a service that stands behind the gateway, with the guard in front."""
-    app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work, batch=batch)
+    app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work)
     return Guard(Measured(app, name), Rules(max_body=LARGEST_BODY))
 
 

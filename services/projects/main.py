@@ -17,8 +17,6 @@ from shared.service import create_service
 
 NAME: Final = "projects"
 TITLE: Final = "Projects"
-PUSHED_AT_ONCE: Final = 16
-"""Pushed events applied in one transaction: each holds its project, and requests for that project wait meanwhile."""
 
 ROUTERS: Final = (
     projects.router,
@@ -39,5 +37,4 @@ def create_app(settings: Settings) -> ASGIApp:
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
         work={IMPORT_WORK: run_import, SCHEDULE: recompute},
-        batch=PUSHED_AT_ONCE,
     )

@@ -1,6 +1,6 @@
 """The statements of projects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -124,6 +124,40 @@ on conflict (organization_id, id) do update set version = aggregate.version
 async def lock_aggregate(tx: Transaction, project_id: UUID) -> None:
     """Hold off all other writers of a project until the transaction ends."""
     await tx.execute(_LOCK.format("values ($1, $2, 0)"), tx.organization_id, project_id)
+
+
+async def lock_aggregates(tx: Transaction, projects: Collection[UUID]) -> None:
+    """Hold off all other writers of projects until the transaction ends; in one order, so that none wait in a ring."""
+    await tx.execute(
+        _LOCK.format("select $1, p.id, 0 from unnest($2::uuid[]) as p(id)"), tx.organization_id, sorted(projects)
+    )
+
+
+async def find_projects(tx: Transaction, column: str, values: Collection[object]) -> Mapping[object, asyncpg.Record]:
+    """Return id and currency of projects by one of the columns that name them."""
+    found = await tx.fetch(
+        f"select {column} as name, id, currency from project where organization_id = $1 and {column} = any($2)",
+        tx.organization_id,
+        list(values),
+    )
+    return {row["name"]: row for row in found}
+
+
+async def tasks_with_dates(
+    tx: Transaction, column: str, names: Collection[tuple[UUID, object]]
+) -> Mapping[tuple[UUID, object], asyncpg.Record]:
+    """Return and lock the tasks that (project, id or source_id) name, with what the schedule says of them."""
+    kind = TASK.sql_type(column)
+    found = await tx.fetch(
+        f"select t.*, s.id is not null as is_scheduled, s.early_start, s.early_finish"
+        f" from unnest($2::uuid[], $3::{kind}[]) as n(project_id, name)"
+        f" join task t on t.organization_id = $1 and t.project_id = n.project_id and t.{column} = n.name"
+        f" left join schedule_item s on s.organization_id = $1 and s.id = t.id order by t.id for update of t",
+        tx.organization_id,
+        [project_id for project_id, _ in names],
+        [name for _, name in names],
+    )
+    return {(row["project_id"], row[column]): row for row in found}
 
 
 async def locked_project(tx: Transaction, value: str, own_only: str | None) -> asyncpg.Record:

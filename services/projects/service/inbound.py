@@ -1,21 +1,28 @@
 """Events that other systems pushed: applied to the task they name, or answered with the reason why not."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.projects import repository
 from services.projects.domain.events import InboundApplied, InboundRejected
-from services.projects.service.tasks import Progress, amount_in, record_progress
+from services.projects.domain.progress import Progress
+from services.projects.service.progress import ProgressBatch
+from services.projects.service.tasks import amount_in
 from shared import messaging
-from shared.db import Transaction
+from shared.db import Context, Transaction
 from shared.errors import Problem
-from shared.messaging import Reader, ReadEvent, caused_by
+from shared.messaging import AddressedEvent, NewEvent, Reader, ReadEvent, caused_by
 from shared.strict_json import dumps
 from shared.types import Instant, Money, Percent
+
+Tasks = Mapping[str, Mapping[tuple[UUID, object], asyncpg.Record]]
+"""By the column that names them: (project, name) -> the task's row with its dates."""
 
 
 class AcceptedEvent(Reader):
@@ -65,74 +72,108 @@ class Rejected(Exception):
 TYPE = "pmo.inbound.task.progressed.v1"
 
 
+@dataclass(slots=True)
+class _Entry:
+    """One pushed event on its way: what it states, then its fact; or why it cannot take effect."""
+
+    context: Context
+    accepted: AcceptedEvent
+    stated: TaskProgressed | None = None
+    project: asyncpg.Record | None = None
+    fact: UUID | None = None
+    code: str = ""
+    detail: str = ""
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Take what the block raises as the reason why the event has no effect."""
+        try:
+            yield
+        except Rejected as rejected:
+            self.code, self.detail = rejected.code, rejected.detail
+        except ValidationError as error:
+            first = error.errors()[0]
+            self.code, self.detail = "validation", f"{'/'.join(map(str, first['loc']))}: {first['msg']}"
+        except Problem as problem:
+            self.code, self.detail = problem.code, problem.detail
+
+
 async def apply_inbound(tx: Transaction, events: Sequence[ReadEvent[AcceptedEvent]]) -> None:
-    """Apply pushed events one after the other; each is answered with an event of its own."""
-    for one in events:
-        await _apply(caused_by(tx, one.event), one.data)
+    """Apply pushed events in their order; each is answered with an event of its own."""
+    entries = [_Entry(caused_by(tx, one.event).context, one.data) for one in events]
+    for entry in entries:
+        with entry.refusing():
+            entry.stated = _read(entry.accepted)
+    await _find_projects(tx, entries)
+    await repository.lock_aggregates(tx, {entry.project["id"] for entry in entries if entry.project is not None})
+    tasks = await _find_tasks(tx, entries)
+    batch = ProgressBatch()
+    for entry in entries:
+        if entry.stated is not None and entry.project is not None:
+            with entry.refusing():
+                entry.fact = _take(batch, entry.stated, entry.project, tasks, entry)
+    seen = await batch.write(tx)
+    await messaging.record_each(tx, [_answer(entry, seen) for entry in entries])
 
 
-async def _apply(tx: Transaction, accepted: AcceptedEvent) -> None:
-    try:
-        if accepted.type != TYPE:
-            raise Rejected("unknown_type", f"{accepted.type} is not a type that is applied here.")
-        project_id, position = await _progress(tx, accepted)
-    except Rejected as rejected:
-        root, reason = accepted.inbound_id, rejected
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "/".join(map(str, first["loc"]))
-        root, reason = accepted.inbound_id, Rejected("validation", f"{place}: {first['msg']}")
-    except Problem as problem:
-        root, reason = accepted.inbound_id, Rejected(problem.code, problem.detail)
-    else:
-        data = dumps({"inbound_id": accepted.inbound_id, "position": position})
-        await messaging.record(
-            tx, aggregate_id=project_id, type=InboundApplied.type, entity_id=accepted.inbound_id, data=data
-        )
-        return
-    data = dumps({"inbound_id": accepted.inbound_id, "code": reason.code, "detail": reason.detail})
-    await messaging.record(tx, aggregate_id=root, type=InboundRejected.type, entity_id=accepted.inbound_id, data=data)
+def _read(accepted: AcceptedEvent) -> TaskProgressed:
+    if accepted.type != TYPE:
+        raise Rejected("unknown_type", f"{accepted.type} is not a type that is applied here.")
+    return TaskProgressed.model_validate(accepted.data)
 
 
-async def _progress(tx: Transaction, accepted: AcceptedEvent) -> tuple[UUID, str]:
-    """Record the progress that an event states; returns the project and the position of the effect."""
-    stated = TaskProgressed.model_validate(accepted.data)
-    project_id, currency = await _project(tx, stated.project)
-    task_id = await _task(tx, project_id, stated.task)
-    cost: Decimal | None = amount_in(stated.actual_cost, currency, "/actual_cost/currency")
-    at: datetime = stated.at
-    progress = Progress(at, stated.percent_complete, cost, stated.remaining_work_minutes, accepted.source)
-    written = await record_progress(tx, project_id, task_id, progress)
-    return project_id, written.position
-
-
-async def _project(tx: Transaction, reference: _ProjectReference) -> tuple[UUID, str]:
+def _named(reference: BaseModel, what: str) -> tuple[str, object]:
+    """Return by which column a reference names something, and the name."""
     for column in ("id", "key", "source_id"):
-        value = getattr(reference, column)
+        value = getattr(reference, column, None)
         if value is not None:
-            row = await tx.fetchrow(
-                f"select id, currency from project where organization_id = $1 and {column} = $2",
-                tx.organization_id,
-                value,
-            )
-            if row is None:
-                raise Rejected("unknown_project", f"No project has this {column}.")
-            return row["id"], row["currency"]
-    raise Rejected("validation", "project: one of id, key, source_id is needed.")
+            return column, value
+    raise Rejected("validation", f"{what}: one of {', '.join(type(reference).model_fields)} is needed.")
 
 
-async def _task(tx: Transaction, project_id: UUID, reference: _TaskReference) -> UUID:
-    for column in ("id", "source_id"):
-        value = getattr(reference, column)
-        if value is not None:
-            row = await tx.fetchrow(
-                f"select id from task where organization_id = $1 and project_id = $2 and {column} = $3",
-                tx.organization_id,
-                project_id,
-                value,
-            )
-            if row is None:
-                raise Rejected("unknown_task", f"No task of the project has this {column}.")
-            identifier: UUID = row["id"]
-            return identifier
-    raise Rejected("validation", "task: one of id, source_id is needed.")
+async def _find_projects(tx: Transaction, entries: Sequence[_Entry]) -> None:
+    names: dict[str, set[object]] = {}
+    wanted: list[tuple[_Entry, str, object]] = []
+    for entry in entries:
+        if entry.stated is not None:
+            with entry.refusing():
+                column, name = _named(entry.stated.project, "project")
+                names.setdefault(column, set()).add(name)
+                wanted.append((entry, column, name))
+    found = {column: await repository.find_projects(tx, column, values) for column, values in names.items()}
+    for entry, column, name in wanted:
+        entry.project = found[column].get(name)
+        if entry.project is None:
+            entry.code, entry.detail = "unknown_project", f"No project has this {column}."
+
+
+async def _find_tasks(tx: Transaction, entries: Sequence[_Entry]) -> Tasks:
+    names: dict[str, set[tuple[UUID, object]]] = {}
+    for entry in entries:
+        if entry.stated is not None and entry.project is not None:
+            with suppress(Rejected):
+                column, name = _named(entry.stated.task, "task")
+                names.setdefault(column, set()).add((entry.project["id"], name))
+    return {column: await repository.tasks_with_dates(tx, column, named) for column, named in names.items()}
+
+
+def _take(batch: ProgressBatch, stated: TaskProgressed, project: asyncpg.Record, tasks: Tasks, entry: _Entry) -> UUID:
+    column, name = _named(stated.task, "task")
+    task = tasks[column].get((project["id"], name))
+    if task is None:
+        raise Rejected("unknown_task", f"No task of the project has this {column}.")
+    cost = amount_in(stated.actual_cost, project["currency"], "/actual_cost/currency")
+    source = entry.accepted.source
+    progress = Progress(stated.at, stated.percent_complete, cost, stated.remaining_work_minutes, source)
+    return batch.take(task, progress, entry.context)
+
+
+def _answer(entry: _Entry, seen: Mapping[UUID, int]) -> AddressedEvent:
+    inbound_id = entry.accepted.inbound_id
+    if entry.fact is None or entry.project is None:
+        data = dumps({"inbound_id": inbound_id, "code": entry.code, "detail": entry.detail})
+        return AddressedEvent(inbound_id, NewEvent(InboundRejected.type, inbound_id, data), entry.context)
+    project_id: UUID = entry.project["id"]
+    position = messaging.position("projects", project_id, seen[entry.fact])
+    data = dumps({"inbound_id": inbound_id, "position": position})
+    return AddressedEvent(project_id, NewEvent(InboundApplied.type, inbound_id, data), entry.context)

@@ -1,7 +1,6 @@
 """Use cases of tasks and of what is stated of their progress."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.projects import repository
+from services.projects.domain.progress import Progress
 from services.projects.entities import PROGRESS, TASK
 from services.projects.errors import (
     CurrencyMismatch,
@@ -17,6 +17,7 @@ from services.projects.errors import (
     TaskHasChildren,
     TaskIsSummary,
 )
+from services.projects.service.progress import standing_of
 from services.projects.service.projects import request_schedule, wall_time
 from shared import entity
 from shared.concurrency import must_be
@@ -95,17 +96,6 @@ async def _parent(tx: Transaction, project_id: UUID, parent_id: UUID) -> asyncpg
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What someone states of a task's progress."""
-
-    at: datetime
-    percent_complete: Decimal
-    actual_cost: Decimal | None = None
-    remaining_work_minutes: int | None = None
-    source: str = ""
-
-
 async def update_task(
     tx: Transaction,
     reference: str,
@@ -141,7 +131,8 @@ async def update_task(
             source=tx.context.actor,
         )
         await _state(tx, project["id"], task_id, progress)
-        fields |= await _progressed(tx, row, progress)
+        dated = await repository.tasks_with_dates(tx, "id", {(project["id"], task_id)})
+        fields |= standing_of(dated[project["id"], task_id]).columns(progress)
     written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=changed)
     if percent is not None or SCHEDULING & fields.keys():
         await request_schedule(tx, project["id"])
@@ -202,48 +193,3 @@ async def _state(tx: Transaction, project_id: UUID, task_id: UUID, progress: Pro
         },
         fact="progressed",
     )
-
-
-async def _progressed(tx: Transaction, row: asyncpg.Record, progress: Progress) -> dict[str, object]:
-    """Return a task's columns after a fact of progress that is its newest.
-
-    As in Microsoft Project, a task that has begun without an actual start began when it was scheduled to, and one that
-    is complete without an actual finish ended when it was scheduled to.
-    """
-    fields: dict[str, object] = {"percent_complete": progress.percent_complete, "progress_at": progress.at}
-    dates = await tx.fetchrow(
-        "select early_start, early_finish from schedule_item where organization_id = $1 and id = $2",
-        tx.organization_id,
-        row["id"],
-    )
-    if dates is not None and progress.percent_complete > 0:
-        fields["actual_start"] = row["actual_start"] or dates["early_start"]
-    complete = progress.percent_complete == 100
-    if dates is not None:
-        fields["actual_finish"] = (row["actual_finish"] or dates["early_finish"]) if complete else None
-    duration = row["duration_minutes"]
-    done = int((duration * progress.percent_complete / 100).to_integral_value())
-    fields |= {"actual_duration_minutes": done, "remaining_duration_minutes": duration - done}
-    # Where the file said that work stopped and resumes no longer holds: it follows from the actual duration.
-    fields |= {"stop": None, "resume": None}
-    if progress.actual_cost is not None:
-        fields["actual_cost"] = progress.actual_cost
-    if progress.remaining_work_minutes is not None:
-        fields["remaining_work_minutes"] = progress.remaining_work_minutes
-    return fields
-
-
-async def record_progress(tx: Transaction, project_id: UUID, task_id: UUID, progress: Progress) -> Written:
-    """Record a fact of progress; the task takes it on unless a newer one is known. Returns the last write."""
-    await repository.lock_aggregate(tx, project_id)
-    row = await repository.task_row(tx, project_id, task_id, lock=True)
-    if row["is_summary"]:
-        raise TaskIsSummary
-    written = await _state(tx, project_id, task_id, progress)
-    if row["progress_at"] is not None and progress.at < row["progress_at"]:
-        return written
-    fields = await _progressed(tx, row, progress)
-    written = await entity.update(tx, TASK, task_id, fields, expected=row["version"])
-    if row["percent_complete"] != progress.percent_complete:
-        await request_schedule(tx, project_id)
-    return written

@@ -13,9 +13,11 @@ from pydantic import BaseModel
 from services.kpi.consumers import SUBSCRIPTIONS
 from services.kpi.repository import reading
 from services.kpi.service.metrics import Kpis, metrics_at
+from services.projects import repository
 from services.projects.domain.plan import Baseline, Plan, Task
+from services.projects.domain.progress import Progress
 from services.projects.service import merging, projects, tasks
-from services.projects.service.tasks import Progress
+from services.projects.service.progress import ProgressBatch
 from shared.db import Context, Database, Transaction
 from shared.events import Received, envelope, subject_of
 from shared.messaging import ReadEvent, Subscription
@@ -125,7 +127,11 @@ class Story:
         async with self.projects.transaction(self.context) as tx:
             task_id = await self._task(tx, project_id, uid)
             cost = None if spent is None else Decimal(spent)
-            await tasks.record_progress(tx, project_id, task_id, Progress(at, Decimal(percent), cost))
+            await repository.lock_aggregates(tx, {project_id})
+            found = await repository.tasks_with_dates(tx, "id", {(project_id, task_id)})
+            batch = ProgressBatch()
+            batch.take(found[project_id, task_id], Progress(at, Decimal(percent), cost), tx.context)
+            await batch.write(tx)
 
     async def patch(self, project_id: UUID, **changes: object) -> None:
         """Change a project."""

@@ -115,3 +115,84 @@ async def test_what_cannot_take_effect_is_answered_with_the_reason(
     kind, answer = await push(database, organization, stating(project_id, 50) | change)
     assert kind == "pmo.projects.inbound.rejected.v1"
     assert answer["code"] == code
+
+
+async def push_all(
+    database: Database, organization: UUID, *given: dict[str, Any]
+) -> tuple[list[UUID], list[tuple[str, Any]]]:
+    """Apply pushed events as one batch; returns their ids and everything that the organization has recorded."""
+    ids, events = [], []
+    for number, data in enumerate(given):
+        accepted = AcceptedEvent(inbound_id=uuid4(), type="pmo.inbound.task.progressed.v1", source="/test", data=data)
+        received = Received(
+            id=uuid4(), type="pmo.gateway.inbound.accepted.v1", producer="gateway", organization_id=organization,
+            aggregate_id=uuid4(), version=1, time=AT, actor=f"sender {number}", correlation_id=f"request {number}",
+            causation_id="", traceparent="", data={},
+        )  # fmt: skip
+        ids.append(accepted.inbound_id)
+        events.append(ReadEvent(received, accepted))
+    async with database.transaction(Context(organization, "service:projects")) as tx:
+        await apply_inbound(tx, events)
+    return ids, list(await recorded(database, organization))
+
+
+async def test_a_batch_leaves_what_its_events_one_by_one_would(
+    director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    """The same statements, some old, some about the same task, some refused: once in a batch and once singly."""
+    project_ids = []
+    for name in ("one", "other"):
+        created = await director.post("/v1/projects", json={"name": name, "currency": "EUR", "time_zone": "UTC"})
+        project_ids.append(created.json()["id"])
+        await imported(director, EXAMPLE.read_bytes(), f"&project_id={project_ids[-1]}")
+    hour = timedelta(hours=1)
+
+    def statements(project_id: str) -> list[dict[str, Any]]:
+        return [
+            stating(project_id, 20, AT),
+            stating(project_id, 100, AT + hour, actual_cost={"amount": "12.50", "currency": "EUR"}),
+            stating(project_id, 30, AT - hour),
+            stating(project_id, 40, AT + 2 * hour) | {"task": {"source_id": "none"}},
+            stating(project_id, 60, AT + 2 * hour, remaining_work_minutes=90),
+            stating(project_id, 10, AT) | {"task": {"source_id": "26"}},
+            stating(project_id, 60, AT + 2 * hour, actual_cost={"amount": "1.00", "currency": "USD"}),
+        ]
+
+    for data in statements(project_ids[0]):
+        await push(database, organization, data)
+    await push_all(database, organization, *statements(project_ids[1]))
+
+    async def state(project_id: str) -> tuple[list[object], list[object]]:
+        names = ("source_id", "percent_complete", "progress_at", "actual_start", "actual_finish", "actual_cost",
+                 "remaining_work_minutes")  # fmt: skip
+        items = (await director.get(f"/v1/projects/{project_id}/tasks?limit=200")).json()["items"]
+        log: list[tuple[str, Any]] = list(await recorded(database, organization, UUID(project_id)))
+        stated = ("at", "percent_complete", "actual_cost", "remaining_work_minutes")
+        facts = [
+            [data["after"][name] for name in stated] for kind, data in log if kind == "pmo.projects.task.progressed.v1"
+        ]
+        return [[item[name] for name in names] for item in items], list(facts)
+
+    one, other = await state(project_ids[0]), await state(project_ids[1])
+    assert one == other
+    assert len(one[1]) == 5
+
+
+async def test_each_event_of_a_batch_is_answered_with_where_its_effect_is_seen(
+    director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    given = [stating(project_id, percent, AT + timedelta(minutes=percent)) for percent in (10, 20)]
+    ids, events = await push_all(
+        database, organization, *given, stating(project_id, 5), stating(project_id, 1) | {"project": {"key": "NO-1"}}
+    )
+    answers = {data["inbound_id"]: (kind, data) for kind, data in events if ".inbound." in kind}
+    assert [answers[str(one)][0].split(".")[3] for one in ids] == ["applied"] * 3 + ["rejected"]
+    assert answers[str(ids[3])][1]["code"] == "unknown_project"
+    log: list[tuple[str, Any]] = list(await recorded(database, organization, UUID(project_id)))
+    places = [int(answers[str(one)][1]["position"].rpartition("@")[2]) for one in ids[:3]]
+    assert [log[place - 1][0].rsplit(".", 2)[1] for place in places] == ["updated", "updated", "progressed"]
+    assert log[places[0] - 1][1]["after"]["percent_complete"] == 20
+    async with database.transaction(Context(organization, "test"), read_only=True) as tx:
+        past = await tx.fetch("select actor, correlation_id, action from history where entity = 'task' and version = 2")
+    assert [tuple(row) for row in past] == [("sender 1", "request 1", "updated")]
