@@ -13,7 +13,9 @@ replica the broker delivers:
   remembered in `inbox_gap`: should a repair bring them later, they still take effect.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -148,22 +150,15 @@ class Gate:
         tx.wake("position")
 
     async def apply(self, tx: Transaction, arrivals: Sequence[Arrival]) -> None:
-        """Hand events to their handlers, runs of one type at once; raises HandlerFailed."""
-        run: list[ReadEvent[BaseModel]] = []
-        current: AnySubscription | None = None
+        """Hand events to their handlers, many of one type at once; raises HandlerFailed."""
+        queues: dict[UUID, deque[Arrival]] = {}
         for arrival in arrivals:
             if arrival.unreadable is not None:
                 await self.bury(tx, arrival, arrival.unreadable)
-                continue
-            if arrival.subscription is None or arrival.event is None or arrival.data is None:
-                continue
-            if run and arrival.subscription is not current:
-                await _handle(tx, current, run)
-                run = []
-            current = arrival.subscription
-            run.append(ReadEvent(arrival.event, arrival.data))
-        if run:
-            await _handle(tx, current, run)
+            elif arrival.subscription is not None:
+                queues.setdefault(arrival.aggregate_id, deque()).append(arrival)
+        for subscription, run in _runs(queues):
+            await _handle(tx, subscription, run)
         await fault("consumer.after_effect")
 
     async def bury(self, tx: Transaction, arrival: Arrival, reason: str) -> None:
@@ -296,8 +291,29 @@ def _sort_out(
     return ready, list(early.values()), old
 
 
-async def _handle(tx: Transaction, subscription: AnySubscription | None, run: Sequence[ReadEvent[BaseModel]]) -> None:
-    assert subscription is not None
+def _runs(
+    queues: dict[UUID, deque[Arrival]],
+) -> Iterator[tuple[AnySubscription, list[ReadEvent[BaseModel]]]]:
+    """Take events off the queues of their aggregates, as many of one type at a time as can be.
+
+    Between aggregates there is no order to keep, and in the stream their events lie mixed.
+    """
+    while queues:
+        ((subscription, _),) = Tally(queue[0].subscription for queue in queues.values()).most_common(1)
+        assert subscription is not None
+        run = []
+        for aggregate_id, queue in list(queues.items()):
+            while queue and queue[0].subscription is subscription:
+                arrival = queue.popleft()
+                assert arrival.event is not None
+                assert arrival.data is not None
+                run.append(ReadEvent(arrival.event, arrival.data))
+            if not queue:
+                del queues[aggregate_id]
+        yield subscription, run
+
+
+async def _handle(tx: Transaction, subscription: AnySubscription, run: Sequence[ReadEvent[BaseModel]]) -> None:
     try:
         await subscription.apply(caused_by(tx, run[0].event), run)
     except Exception as error:
