@@ -15,7 +15,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 3.0
 STOP_SECONDS: Final = 2.0
 
 

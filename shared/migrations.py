@@ -80,6 +80,7 @@ def configuration(service: str, url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(ROOT / "services" / service / "migrations"))
     config.attributes["url"] = url
+    config.attributes["service"] = service
     return config
 
 
@@ -106,6 +107,10 @@ def run_environment(metadata: MetaData) -> None:
         context.configure(connection=connection, target_metadata=metadata, compare_type=True)
         with context.begin_transaction():
             context.run_migrations()
+            if connection.dialect.has_table(connection, "alembic_version"):
+                # By it the service knows whether the schema is the one that it needs.
+                service = context.config.attributes["service"]
+                connection.execute(text(f"grant select on alembic_version to {service}_app"))
 
     async def connect() -> None:
         engine = create_async_engine(

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import schema
 from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
@@ -104,7 +105,7 @@ class Measured:
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
 
-def health_routes(app: FastAPI) -> list[Route]:
+def health_routes(app: FastAPI, name: str) -> list[Route]:
     """Return /livez, /readyz (503 while a check fails; all checks by name) and /metrics."""
 
     async def livez(_request: Request) -> Response:
@@ -115,8 +116,7 @@ def health_routes(app: FastAPI) -> list[Route]:
         database: Database = app.state.database
         try:
             async with asyncio.timeout(2), database.connection() as connection:
-                await connection.fetchval("select 1")
-            checks["database"] = "ok"
+                checks["database"] = await schema.lack(connection, name) or "ok"
         except Exception as error:
             log.warning("readiness_check_failed", check="database", error=repr(error))
             checks["database"] = "cannot be reached"
@@ -186,7 +186,7 @@ def compose(
     app.state.producers = frozenset(subscriptions)
     for router in routers:
         app.include_router(router)
-    app.router.routes.extend(health_routes(app))
+    app.router.routes.extend(health_routes(app, name))
     problem_handlers(app)
     return app
 

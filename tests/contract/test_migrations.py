@@ -4,11 +4,13 @@ import importlib
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
 from services.local.postgres import Postgres
 from services.topology import SERVICES
-from shared.migrations import draft, migrate
+from shared.migrations import configuration, draft, migrate
+from shared.schema import revisions
 
 GLOBALLY_UNIQUE = {("api_client", "key_id")}
 """Random and made by us, so that nobody learns of another organization's rows from a refusal."""
@@ -39,6 +41,13 @@ async def test_up_leaves_no_drift_and_down_leaves_nothing(postgres: Postgres, se
         assert await draft(metadata(service), database.owner) == ""
     finally:
         await postgres.drop(f"migrations_{service}")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_files_are_named_by_their_revisions(service: str) -> None:
+    """By the files' names a running service knows which schema it needs."""
+    scripts = ScriptDirectory.from_config(configuration(service, ""))
+    assert [script.revision for script in scripts.walk_revisions()][::-1] == list(revisions(service))
 
 
 @pytest.mark.parametrize("service", SERVICES)
