@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -46,7 +47,7 @@ def configure_logging(service: str, level: str) -> None:
     # Our own lines go past the standard library's handlers: consumers write one per event.
     structlog.configure(
         processors=[*shared, _json_line],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=lambda *_: _Lines(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
@@ -67,6 +68,17 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+class _Lines:
+    """Writes lines to standard output; on a full disk or a closed pipe they are lost, and nothing else is."""
+
+    def info(self, line: bytes) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
+
+    debug = warning = error = critical = info
 
 
 def _json_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
