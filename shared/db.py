@@ -22,6 +22,10 @@ ACQUIRE_SECONDS: Final = 2.0
 """How long a request waits for a connection before it is turned away: a longer wait only hides overload."""
 
 
+class SessionNotClean(Exception):
+    """A connection came from the pool with an organization of somebody else."""
+
+
 class Connection(asyncpg.Connection):  # not generic at run time
     """A pooled connection without a reset query: nothing is ever set per session, only per transaction."""
 
@@ -114,7 +118,7 @@ class Transaction:
         return str(await self.connection.execute(sql, *values))
 
     async def _begin(self) -> None:
-        await self.connection.execute(_beginning(self.context))
+        _clean(self.connection, await self.connection.execute(_beginning(self.context)))
         self.begun.yes = True
 
     def under(self, context: Context) -> "Transaction":
@@ -168,11 +172,21 @@ def _moved(sql: str, places: int) -> str:
 def _beginning(context: Context, mode: str = "", lock: int | None = None, *, by_key: bool = False) -> str:
     # One round trip: the organization's id is a UUID object, so nothing can be injected into the literal.
     organization = UUID(int=context.organization_id.int)
-    begin = f"begin{mode}; select set_config('app.organization', '{organization}', true)"
+    settings = f"set_config('app.organization', '{organization}', true)"
     if by_key:
-        begin += ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+        settings += ", set_config('plan_cache_mode', 'force_generic_plan', true)"
     # The tag of a script's last statement is all that comes back of it: SELECT 1 with the lock, SELECT 0 without.
-    return begin if lock is None else f"{begin}; select where pg_try_advisory_xact_lock({lock:d})"
+    if lock is not None:
+        return f"begin{mode}; select {settings}; select where pg_try_advisory_xact_lock({lock:d})"
+    # Here it tells whether the session was clean: SELECT 0, with nothing set, if it names an organization already.
+    return f"begin{mode}; select {settings} where coalesce(current_setting('app.organization', true), '') = ''"
+
+
+def _clean(connection: "Lent", tag: str) -> None:
+    """Drop a connection, and raise, if a bug set an organization for its whole session."""
+    if tag == "SELECT 0":
+        connection.terminate()
+        raise SessionNotClean("an organization was set for a pooled connection's session, not for a transaction")
 
 
 @dataclass(slots=True)
@@ -241,6 +255,8 @@ class Database:
         async with self.connection() as connection:
             mode = (" isolation level repeatable read" if snapshot else "") + (" read only" if read_only else "")
             tag = await connection.execute(_beginning(context, mode, lock, by_key=by_key))
+            if lock is None:
+                _clean(connection, tag)
             locked = lock is not None and tag == "SELECT 1"
             async with self._ending(Transaction(connection, context, locked=locked)) as transaction:
                 yield transaction

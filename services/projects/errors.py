@@ -19,20 +19,20 @@ class ProjectSourceTaken(Conflict):
     cure = "Change that project, or use another source_id."
 
 
+class TaskSourceTaken(Conflict):
+    """Another task of the project has this source id."""
+
+    code, title = "task_source_taken", "Another task of the project has this source_id"
+    cause = "A source_id names one task of a project."
+    cure = "Change that task, or use another source_id."
+
+
 class StatusMoveNotAllowed(Conflict):
     """The life cycle does not allow this move."""
 
     code, title = "status_move_not_allowed", "The life cycle does not allow this move"
     cause = "The project's present status cannot be followed by the one asked for."
     cure = "Move through the states in between; detail lists those that may follow."
-
-
-class DependencyCycleFound(Conflict):
-    """Tasks wait for each other."""
-
-    code, title = "cycle", "Tasks wait for each other"
-    cause = "The dependencies form a loop; detail names the tasks in it."
-    cure = "Remove one of the dependencies of the loop."
 
 
 class TaskHasChildren(Conflict):

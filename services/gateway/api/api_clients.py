@@ -56,7 +56,7 @@ def _reveal(request: Request, response: Response) -> None:
 
 router = APIRouter(prefix="/v1/api-clients", tags=["api-clients"], route_class=ClientOperation)
 
-ClientId = Annotated[str, Path(max_length=64, description="The API client's id.")]
+ClientId = Annotated[str, Path(description="The API client's id.")]
 
 
 def _nonce(request: Request, identifier: UUID) -> bytes:

@@ -94,7 +94,7 @@ async def list_ingested_events(
 
 @router.get("/events/{event_id}", response_model=InboundEventRead, **operation(Permission.EVENT_READ, 404))
 async def get_ingested_event(
-    call: Current, event_id: Annotated[str, Path(max_length=64, description="Our id of the event, as the 202 gave it.")]
+    call: Current, event_id: Annotated[str, Path(description="Our id of the event, as the 202 gave it.")]
 ) -> Response:
     """Tell what became of an event that came in.
 

@@ -59,7 +59,7 @@ class OverviewRead(Schema):
 async def get_project_overview(
     asked: Caller,
     request: Request,
-    project_id: Annotated[str, Path(max_length=64, description="The project's id, or its human key such as PRJ-42.")],
+    project_id: Annotated[str, Path(description="The project's id, or its human key such as PRJ-42.")],
 ) -> Response:
     """Return a project at a glance.
 

@@ -18,7 +18,7 @@ from shared.route import Current, Operation, operation
 
 router = APIRouter(prefix="/v1/projects/{project_id}/kpis", tags=["kpis"], route_class=Operation)
 
-ProjectRef = Annotated[str, Path(max_length=64, description="The project's id, or its human key such as PRJ-42.")]
+ProjectRef = Annotated[str, Path(description="The project's id, or its human key such as PRJ-42.")]
 
 
 @router.get("", response_model=KpisRead, **operation(Permission.KPI_READ, 404))

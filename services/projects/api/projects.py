@@ -18,7 +18,7 @@ from shared.types import Instant, Wanted
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=Operation)
 
-ProjectRef = Annotated[str, Path(max_length=64, description="The project's id, or its human key such as PRJ-42.")]
+ProjectRef = Annotated[str, Path(description="The project's id, or its human key such as PRJ-42.")]
 AsOf = Annotated[Instant | None, Query(description="The state at this instant, from history.")]
 
 

@@ -21,7 +21,7 @@ from shared.types import Instant, Wanted, as_uuid
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
-TaskRef = Annotated[str, Path(max_length=64, description="The task's id.")]
+TaskRef = Annotated[str, Path(description="The task's id.")]
 
 
 @router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404))

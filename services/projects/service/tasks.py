@@ -16,6 +16,7 @@ from services.projects.errors import (
     ReferenceInvalid,
     TaskHasChildren,
     TaskIsSummary,
+    TaskSourceTaken,
 )
 from services.projects.service.progress import standing_of
 from services.projects.service.projects import request_schedule, wall_time
@@ -76,9 +77,7 @@ async def create_task(
     try:
         written = await entity.create(tx, TASK, fields, computed=repository.PLACE)
     except asyncpg.UniqueViolationError as error:
-        raise ReferenceInvalid(
-            errors=[FieldError("/source_id", "source_id_taken", "another task of the project has it")]
-        ) from error
+        raise TaskSourceTaken from error
     await request_schedule(tx, project_id)
     return written
 

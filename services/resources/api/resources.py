@@ -19,7 +19,7 @@ from shared.types import Day, as_uuid
 
 router = APIRouter(prefix="/v1/resources", tags=["resources"], route_class=Operation)
 
-ResourceId = Annotated[str, Path(max_length=64, description="The resource's id.")]
+ResourceId = Annotated[str, Path(description="The resource's id.")]
 
 
 def _sees_rates(call: Call) -> bool:
