@@ -2,14 +2,15 @@
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from services import topology
-from shared import http_server, telemetry
-from shared.settings import required
+from shared import faults, http_server, telemetry
+from shared.settings import SettingsError, required
 
 if TYPE_CHECKING:
     from shared.republish import Place, Selection
@@ -24,6 +25,10 @@ def serve(service: str, *, grace: int) -> int:
     """Run a service until it is told to stop; returns its exit code. Raises SettingsError before anything starts."""
     settings = importlib.import_module(f"services.{service}.settings").load()
     telemetry.configure_logging(service, settings.log_level)
+    try:
+        faults.arm_from_environment(os.environ)
+    except ValueError as error:
+        raise SettingsError([f"{faults.VARIABLE}: {error}"]) from None
     app = importlib.import_module(f"services.{service}.main").create_app(settings)
     calm_collector()
     server = http_server.server(

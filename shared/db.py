@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.errors import Overloaded
+from shared.faults import fault
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -253,6 +254,7 @@ class Database:
         What works `by_key`, on few rows, plans each statement once: to plan a write takes longer than to do it.
         """
         async with self.connection() as connection:
+            await fault("transaction.before_begin")
             mode = (" isolation level repeatable read" if snapshot else "") + (" read only" if read_only else "")
             tag = await connection.execute(_beginning(context, mode, lock, by_key=by_key))
             if lock is None:
@@ -276,6 +278,7 @@ class Database:
         try:
             yield transaction
             await transaction.close()
+            await fault("transaction.before_commit")
         except BaseException:
             if transaction.begun.yes and not is_lost(connection):
                 await connection.execute("rollback")
@@ -283,6 +286,7 @@ class Database:
         if transaction.begun.yes and await connection.execute("commit") != "COMMIT":
             # An error that was swallowed inside had failed the transaction: PostgreSQL rolls back without a word.
             raise asyncpg.InFailedSQLTransactionError("nothing was committed: a statement before had failed")
+        await fault("transaction.after_commit")
         for name, seconds in transaction.wakes.items():
             self._wake(name, seconds)
 

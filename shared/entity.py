@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from shared.db import Transaction
 from shared.errors import NotFound, PreconditionFailed
+from shared.faults import fault
 
 DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -149,6 +150,7 @@ async def _write(tx: Transaction, entity: Entity, sql: str, *values: object) -> 
     if row is None:
         return None
     tx.wake("outbox")
+    await fault("write.after_statement")
     return Written(row["id"], row["version"], row["image"], f"{entity.service}:{row['root_id']}@{row['position']}")
 
 

@@ -100,6 +100,7 @@ class Gate:
     async def take(self, tx: Transaction, arrivals: Sequence[Arrival]) -> None:
         """Apply what is next, skip what was, park what is early; raises HandlerFailed."""
         places = await self.lock(tx, {arrival.aggregate_id for arrival in arrivals})
+        await fault("consumer.after_lock")
         ready, early, old = _sort_out(arrivals, places)
         late = await self._late(tx, old) if old else []
         await self.apply(tx, [*late, *ready])
