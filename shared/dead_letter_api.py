@@ -87,7 +87,7 @@ def dead_letter_router(service: str, metadata: MetaData, route_class: type[Opera
     async def replay_dead_letter(
         request: Request,
         call: Current,
-        letter_id: Annotated[str, Path(max_length=64, description="The dead letter's id.")],
+        letter_id: Annotated[str, Path(description="The dead letter's id.")],
     ) -> Response:
         """Handle a dead letter once more; it stays where it is if that fails again."""
         identifier = as_uuid(letter_id)

@@ -130,7 +130,7 @@ async def pending_answer(call: Call, service: str, identifier: UUID) -> Response
 def operations_router(service: str) -> APIRouter:
     """Return the routes by which a service shows its operations."""
     router = APIRouter(prefix="/v1/operations", tags=["operations"], route_class=Operation)
-    Identifier = Annotated[str, Path(max_length=80, description="As `Location` gave it.")]  # noqa: N806
+    Identifier = Annotated[str, Path(description="As `Location` gave it.")]  # noqa: N806
     routed = {"x-pmo-service": "by_id_prefix"}
 
     def parse(text: str) -> UUID:

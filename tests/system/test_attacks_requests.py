@@ -1,10 +1,13 @@
 """Rows 50 to 64: heads, paths and queries that no client of ours would send."""
 
+import base64
+import json
 import time
 import uuid
 
 import pytest
 
+from shared.pagination import CURSOR_SECONDS, encode_cursor
 from tests.system.instance import Caller, System, refused
 from tests.system.writes import Plan
 
@@ -67,27 +70,33 @@ def test_row_53_a_path_with_bytes_that_no_path_has_is_malformed(system: System, 
 ODD_IDS = ("not-a-uuid", "1", "0x7f", "00000000000000000000000000000000", "{}", "é", "'%20or%20'1'='1", "..a", "*", "~")
 
 
-@pytest.mark.parametrize("identifier", ODD_IDS)
-def test_row_54_an_id_that_cannot_be_one_names_nothing(director: Caller, plan: Plan, identifier: str) -> None:
-    routes = (
+def id_routes(plan: Plan) -> tuple[str, ...]:
+    """Paths with a place for an id."""
+    return (
         "/v1/projects/{}",
         "/v1/projects/{}/tasks",
         "/v1/projects/{}/schedule",
         "/v1/projects/{}/kpis",
-        "/v1/projects/" + plan.project + "/tasks/{}",
+        "/v1/projects/{}/overview",
+        f"/v1/projects/{plan.project}/tasks/{{}}",
         "/v1/operations/{}",
         "/v1/operations/projects-{}",
         "/v1/api-clients/{}",
         "/v1/ingest/events/{}",
         "/v1/resources/{}",
     )
-    for route in routes:
+
+
+@pytest.mark.parametrize("identifier", ODD_IDS)
+def test_row_54_an_id_that_cannot_be_one_names_nothing(director: Caller, plan: Plan, identifier: str) -> None:
+    for route in id_routes(plan):
         refused(director("GET", route.format(identifier)), 404, "not_found")
 
 
-def test_row_54_a_very_long_id_names_nothing(director: Caller, plan: Plan) -> None:
-    for route in ("/v1/projects/{}", f"/v1/projects/{plan.project}/tasks/{{}}", "/v1/api-clients/{}"):
-        refused(director("GET", route.format("a" * 1500)), (404, 422), ("not_found", "validation"), "aaaaaaaaaa")
+@pytest.mark.parametrize("length", [65, 81, 1500])
+def test_row_54_a_very_long_id_names_nothing(director: Caller, plan: Plan, length: int) -> None:
+    for route in id_routes(plan):
+        refused(director("GET", route.format("a" * length)), 404, "not_found", "aaaaaaaaaa")
 
 
 @pytest.mark.parametrize("method", ["TRACE", "FOO", "CONNECT", "get", "PROPFIND"])
@@ -199,6 +208,21 @@ def test_row_62_a_cursor_that_this_list_did_not_give_is_refused(
         refused(director("GET", f"{path.format(project=plan.project)}?cursor={cursor}"), 400, "cursor_invalid")
     refused(stranger("GET", f"/v1/projects?limit=1&status=active&cursor={others}"), 400, "cursor_invalid")
     refused(stranger("GET", f"/v1/projects?limit=1&sort=name&cursor={others}"), 400, "cursor_invalid")
+
+
+def test_row_62_a_cursor_of_the_day_before_yesterday_is_refused(system: System) -> None:
+    caller = system.as_(uuid.uuid4(), "pmo_director")
+    for name in ("One", "Two"):
+        assert caller("POST", "/v1/projects", json={"name": name}).status_code == 201
+    fresh = caller("GET", "/v1/projects?limit=1").json()["next_cursor"]
+    _, scope, values = json.loads(base64.urlsafe_b64decode(fresh + "=" * (-len(fresh) % 4))[16:])
+    secret = system.keys.cursor_secret.read_bytes()
+    for age, status in ((0, 200), (CURSOR_SECONDS + 60, 400), (-3600, 400)):
+        cursor = encode_cursor(secret, scope, values, time.time() - age)
+        response = caller("GET", f"/v1/projects?limit=1&cursor={cursor}")
+        assert response.status_code == status, (age, response.text)
+        if status == 400:
+            refused(response, 400, "cursor_invalid")
 
 
 @pytest.mark.parametrize("text", ["(a+)+$", "%", "_", "%_", "\\", ".*", "'", '"', "$$", "\\%"])

@@ -5,9 +5,11 @@ import uuid
 
 import pytest
 
+from services.local.demo import EXAMPLE_PLAN
 from shared.permissions import GRANTS, SCOPES, Permission, Role, reach
 from tests.system.contract import Operation, operations
 from tests.system.instance import DIRECTOR, Caller, System, refused
+from tests.system.ways import Everything
 from tests.system.writes import Plan
 
 pytestmark = pytest.mark.usefixtures("unfailing")
@@ -128,3 +130,36 @@ def test_row_96_rates_are_hidden_from_who_may_not_see_them(system: System, role:
         refused(reader("GET", f"/v1/resources?sort={name}"), 422, "validation")
         refused(reader("GET", f"/v1/resources?fields={name}"), 422, "validation")
         refused(reader("GET", f"/v1/resources?{name}=1"), 422, "validation")
+
+
+RATES = {"standard_rate", "overtime_rate", "cost_per_use"}
+
+
+def names_in(value: object) -> set[str]:
+    """The names of all fields, however deep."""
+    if isinstance(value, dict):
+        return set(value) | {name for inner in value.values() for name in names_in(inner)}
+    return {name for inner in value for name in names_in(inner)} if isinstance(value, list) else set()
+
+
+def test_row_96_no_read_shows_a_rate_to_who_may_not_see_them(system: System, every: list[Operation]) -> None:
+    organization = uuid.uuid4()
+    everything = Everything.make(system.as_(organization, DIRECTOR), EXAMPLE_PLAN)
+    resource = f"/v1/resources/{everything.ids['resource_id']}"
+    assert names_in(everything.caller("GET", resource).json()) >= RATES
+    readers = [system.as_(organization, role) for role in Role if Permission.RATE_READ not in GRANTS[role]]
+    key = everything.caller("POST", "/v1/api-clients", json={"name": "Reader", "scopes": ["read"]}).json()["key"]
+    for reader in (*readers, system.with_(key)):
+        for operation in every:
+            if operation.method != "GET" or operation.public:
+                continue
+            path = operation.path(everything.ids)
+            if (operation.query("project_id") or {}).get("required"):
+                path += f"?project_id={everything.ids['project_id']}"
+            if "event-stream" in str(operation.document["responses"]["200"]):
+                continue
+            response = reader("GET", path)
+            assert response.status_code in {200, 403, 404}, (operation.name, response.text)
+            if response.status_code == 200:
+                assert not names_in(response.json()) & RATES, operation.name
+    refused(system.as_(organization, Role.TEAM_MEMBER)("GET", resource), 403, "forbidden")

@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.gateway.proxy.api_keys import checksum
+from services.gateway.proxy.authentication import REMEMBER_KEY, REMEMBER_TOKEN
 from services.local.keys import AUDIENCE, ISSUER
 from shared.auth import InternalTokenMinter, Principal
 from tests.system.instance import DIRECTOR, Caller, System, refused
@@ -228,11 +229,62 @@ def key_of_nobody() -> str:
     return f"{stem}_{checksum(stem)}"
 
 
-def test_a_forged_token_is_refused(system: System, forge: Forge, subtests: pytest.Subtests) -> None:
-    for name, token in forged(system, forge).items():
-        with subtests.test(name):
-            response = system.with_(token)("GET", ME)
-            refused(response, 401, ("token_invalid", "unauthenticated"), "evil.example", "forger", "kanarienvogel")
+FORGED = (
+    "row_76_alg_none",
+    "row_76_alg_none_with_a_signature",
+    "row_76_hmac_with_the_public_key",
+    "row_76_hmac_with_the_key_file",
+    "row_76_hmac_with_nothing",
+    "row_76_without_signature",
+    "row_76_signature_of_zeros",
+    "row_76_other_payload",
+    "row_76_key_of_a_stranger",
+    "row_76_other_kind_of_key",
+    "row_77_kid_path",
+    "row_77_kid_sql",
+    "row_77_kid_number",
+    "row_77_kid_of_4_kb",
+    "row_77_jku",
+    "row_77_jwk",
+    "row_77_x5u",
+    "row_78_unknown_kid",
+    "row_82_claim_twice",
+    "row_82_header_twice",
+    "row_83_id_token",
+    "row_83_typ_missing",
+    "row_83_typ_refresh",
+    "row_84_nested",
+    "row_84_nan",
+    "row_84_not_json",
+    "row_84_not_an_object",
+    "row_84_10_kb",
+    "row_85_crit",
+    "row_85_crit_unknown",
+    "row_85_b64",
+    "row_76_five_parts",
+    "row_76_two_parts",
+    "row_76_not_base64",
+    "row_76_padded",
+    "row_76_only_dots",
+    "row_76_internal_token",
+    "row_76_internal_token_for_the_gateway",
+    "row_87_key_with_wrong_checksum",
+    "row_87_key_unknown",
+)
+
+
+@pytest.fixture(scope="module")
+def forgeries(system: System, forge: Forge) -> Mapping[str, str]:
+    """All of them."""
+    made = forged(system, forge)
+    assert made.keys() == set(FORGED)
+    return made
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_token_is_refused(system: System, forgeries: Mapping[str, str], name: str) -> None:
+    response = system.with_(forgeries[name])("GET", ME)
+    refused(response, 401, ("token_invalid", "unauthenticated"), "evil.example", "forger", "kanarienvogel")
 
 
 def test_row_78_a_flood_of_unknown_keys_is_refused_quickly(system: System, forge: Forge) -> None:
@@ -274,6 +326,18 @@ def test_row_87_a_revoked_or_expired_key_is_refused(system: System, director: Ca
     refused(director("POST", "/v1/api-clients", json=body), 422, "expiry_passed")
 
 
+def test_row_97_a_revoked_key_is_refused_at_once_here_and_within_a_minute_elsewhere(system: System) -> None:
+    assert REMEMBER_KEY <= 60
+    assert REMEMBER_TOKEN <= 60
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    made = caller("POST", "/v1/api-clients", json={"name": "Gone", "scopes": ["read"]})
+    holder = system.with_(made.json()["key"])
+    assert holder("GET", LIST).status_code == 200
+    gone = caller("DELETE", made.headers["location"], headers={"if-match": made.headers["etag"]})
+    assert gone.status_code == 204
+    refused(holder("GET", LIST), 401, "unauthenticated")
+
+
 @pytest.mark.parametrize("name", ["access_token", "token", "api_key", "authorization", "key"])
 def test_row_89_a_token_in_the_url_is_no_credential_and_is_not_logged(
     system: System, director: Caller, name: str
@@ -293,6 +357,7 @@ def test_row_90_a_header_that_names_another_organization_is_refused(system: Syst
 
 SPOOFED = (
     "x-tenant",
+    "x_tenant",
     "x-user",
     "x-organization",
     "x-organization-id",

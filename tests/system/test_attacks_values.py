@@ -122,12 +122,25 @@ def test_row_71_a_task_cannot_be_below_one_of_another_project_or_below_none(syst
         refused(response, 422, "reference_invalid", parent)
 
 
+def test_row_71_no_task_can_be_moved_below_itself_or_below_its_own(system: System) -> None:
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    plan = Plan.make(caller)
+    tasks = f"/v1/projects/{plan.project}/tasks"
+    child = caller("POST", tasks, json={"name": "Child", "parent_id": plan.task}).json()["id"]
+    version = caller("GET", f"{tasks}/{plan.task}").headers["etag"]
+    for parent in (plan.task, child):
+        response = caller("PATCH", f"{tasks}/{plan.task}", json={"parent_id": parent}, headers={"if-match": version})
+        refused(response, 422, "validation", parent)
+    for own in ("id", "predecessors", "successors", "dependencies"):
+        refused(caller("POST", tasks, json={"name": "Loop", own: [plan.task]}), 422, "validation", plan.task)
+
+
 def test_row_72_two_spellings_of_one_source_id_are_one(system: System) -> None:
     caller = system.as_(uuid.uuid4(), DIRECTOR)
     plan = Plan.make(caller)
     for path, status, code in (
         ("/v1/projects", 409, "project_source_taken"),
-        (f"/v1/projects/{plan.project}/tasks", 422, "reference_invalid"),
+        (f"/v1/projects/{plan.project}/tasks", 409, "task_source_taken"),
     ):
         composed, decomposed = (unicodedata.normalize(form, "Caf\u00e9-1") for form in ("NFC", "NFD"))
         assert caller("POST", path, json={"name": "A", "source_id": decomposed}).status_code == 201
@@ -189,6 +202,15 @@ def test_row_73_a_text_has_its_length_in_characters(system: System) -> None:
     assert response.status_code in {201, 422}, response.text
     if response.status_code == 201:
         assert len(response.json()["name"]) <= 200
+
+
+@pytest.mark.parametrize("path", ["/v1/projects", "/v1/api-clients"])
+def test_row_73_a_name_of_a_megabyte_is_refused(director: Caller, plan: Plan, path: str) -> None:
+    assert plan
+    body = {"name": "kanarienvogel" * 90_000, **({"scopes": ["read"]} if path == "/v1/api-clients" else {})}
+    refused(director("POST", path, json=body), (413, 422), ("payload_too_large", "validation"), "kanarienvogel")
+    body["name"] = "kanarienvogel" * 70_000
+    refused(director("POST", path, json=body), 422, "validation", "kanarienvogel")
 
 
 @pytest.mark.parametrize("character", ["a", '"', "\n", "\u00e9", "\U0001f3d7"])

@@ -75,7 +75,7 @@ async def test_two_authorization_headers_are_a_bad_request(edge: Gateway) -> Non
     assert (await edge.send(data)).problem() == "bad_request"
 
 
-async def test_a_key_and_a_token_together_are_a_bad_request(edge: Gateway) -> None:
+async def test_row_86_a_key_and_a_token_together_are_a_bad_request(edge: Gateway) -> None:
     reply = await edge.request("GET", "/v1/projects", [("x-api-key", GOOD.text)])
     assert (reply.status, reply.problem()) == (400, "bad_request")
 
@@ -131,7 +131,7 @@ def wrong(key: NewApiKey) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", sorted(wrong(GOOD)))
-async def test_a_wrong_api_key_is_a_401(edge: Gateway, kind: str) -> None:
+async def test_row_87_a_wrong_api_key_is_a_401(edge: Gateway, kind: str) -> None:
     reply = await edge.request("POST", "/v1/ingest/events", bearer(wrong(GOOD)[kind]), b"{}")
     assert (reply.status, reply.problem()) == (401, "unauthenticated")
 

@@ -58,14 +58,16 @@ def violations(monkeypatch: pytest.MonkeyPatch) -> Reasons:
     return Reasons(capture)
 
 
-async def test_a_service_cannot_publish_anothers_events_and_the_log_says_why(flow: Flow, violations: Reasons) -> None:
+async def test_row_129_a_service_cannot_publish_anothers_events_and_the_log_says_why(
+    flow: Flow, violations: Reasons
+) -> None:
     with pytest.raises(BusDown):
         await flow.consumer_bus.request("pmo.projects.forged.forged.note.written", b"{}", timeout=0.3)
     (reason,) = violations()
     assert "pmo.projects.forged" in reason
 
 
-async def test_a_message_too_large_is_refused_and_the_connection_lives(flow: Flow) -> None:
+async def test_row_127_a_message_too_large_is_refused_and_the_connection_lives(flow: Flow) -> None:
     with pytest.raises(Refused):
         await flow.producer_bus.publish(STREAM, "pmo.projects.a.b.c.d", b"x" * 300_000, {})
     with pytest.raises(Refused):

@@ -192,7 +192,7 @@ async def test_hundreds_of_events_behind_a_failing_one_block_nobody_else(flow: F
     assert await flow.position(project) == 0
 
 
-async def test_an_unreadable_message_becomes_a_dead_letter_and_blocks_nobody(flow: Flow) -> None:
+async def test_row_128_an_unreadable_message_becomes_a_dead_letter_and_blocks_nobody(flow: Flow) -> None:
     project = uuid7()
     subject = subject_of(NOTED, flow.organization, project)
     async with flow.everything():
@@ -213,7 +213,7 @@ async def test_an_unreadable_message_becomes_a_dead_letter_and_blocks_nobody(flo
     assert await flow.position(project) == 2
 
 
-async def test_data_that_the_reader_does_not_understand_are_a_dead_letter_in_their_place(flow: Flow) -> None:
+async def test_row_128_data_that_the_reader_does_not_understand_are_a_dead_letter_in_their_place(flow: Flow) -> None:
     project = uuid7()
     consumer = flow.consumer()
     async with running(consumer, flow.worker(consumer)):

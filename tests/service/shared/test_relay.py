@@ -152,7 +152,7 @@ async def test_a_full_stream_holds_events_back_and_drops_none(flow: Flow) -> Non
         await eventually(flow.nothing_pending)
 
 
-async def test_an_event_the_stream_refuses_parks_its_aggregate_and_no_other(flow: Flow) -> None:
+async def test_row_127_an_event_the_stream_refuses_parks_its_aggregate_and_no_other(flow: Flow) -> None:
     large, small = uuid7(), uuid7()
     async with flow.everything():
         async with flow.produced.transaction(flow.context) as tx:

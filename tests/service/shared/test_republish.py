@@ -86,7 +86,7 @@ async def test_what_a_lost_stream_held_takes_effect_once_and_in_order(flow: Flow
     }
 
 
-async def test_what_consumers_have_is_ignored_when_it_comes_again(flow: Flow) -> None:
+async def test_row_130_what_consumers_have_is_ignored_when_it_comes_again(flow: Flow) -> None:
     project = uuid7()
     async with flow.everything():
         await flow.write(project, "one", "two")

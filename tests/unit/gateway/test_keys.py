@@ -52,7 +52,7 @@ def remote(publisher: Publisher, clock: Clock) -> HttpKeys:
     return HttpKeys("https://issuer.example/jwks", clock, publisher)
 
 
-async def test_a_flood_of_unknown_kids_asks_the_issuer_once_in_thirty_seconds() -> None:
+async def test_row_78_a_flood_of_unknown_kids_asks_the_issuer_once_in_thirty_seconds() -> None:
     publisher, clock = Publisher(jwks("a")), Clock()
     keys = remote(publisher, clock)
     found = await asyncio.gather(*(keys.find(f"unknown-{n}") for n in range(500)), keys.find("a"))

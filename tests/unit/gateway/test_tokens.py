@@ -185,7 +185,7 @@ async def test_bad_headers_are_refused(header: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u", "jwk", "x5c"])
-async def test_keys_that_a_token_brings_along_are_never_used(name: str) -> None:
+async def test_row_77_keys_that_a_token_brings_along_are_never_used(name: str) -> None:
     own = OKPAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
     value = own if name == "jwk" else "https://evil.example/jwks"
     forged = jwt.encode(GOOD, STRANGER, algorithm="EdDSA", headers={**HEADER, name: value})

@@ -108,7 +108,7 @@ async def test_percent_encoded_binary_headers_are_decoded(director: httpx2.Async
     assert answer.json()["items"][0]["event_id"] == "Résumé 42"
 
 
-async def test_the_same_event_again_has_no_second_effect(
+async def test_row_118_the_same_event_again_has_no_second_effect(
     director: httpx2.AsyncClient, database: Database, organization: UUID
 ) -> None:
     first = (await push(director, [event(1), event(2), event(1)])).json()["items"]
@@ -120,7 +120,7 @@ async def test_the_same_event_again_has_no_second_effect(
     assert len(await recorded(database, organization)) == 3
 
 
-async def test_the_same_id_with_another_content_is_a_conflict_and_stores_nothing(
+async def test_row_119_the_same_id_with_another_content_is_a_conflict_and_stores_nothing(
     director: httpx2.AsyncClient, database: Database, organization: UUID
 ) -> None:
     await push(director, event(1), STRUCTURED)
@@ -264,7 +264,7 @@ def data_with(**changes: Any) -> Event:
         (None, "/"),
     ],
 )
-async def test_what_is_no_cloudevent_is_refused_with_400(
+async def test_row_121_what_is_no_cloudevent_is_refused_with_400(
     director: httpx2.AsyncClient, body: object, pointer: str
 ) -> None:
     answer = await push(director, body, STRUCTURED)
@@ -348,7 +348,7 @@ async def test_any_time_is_taken_as_data(director: httpx2.AsyncClient, moment: s
     assert (await push(director, event(time=moment), STRUCTURED)).status_code == 202
 
 
-async def test_mixed_modes_are_refused(director: httpx2.AsyncClient) -> None:
+async def test_row_122_mixed_modes_are_refused(director: httpx2.AsyncClient) -> None:
     for kind, body in ((STRUCTURED, event()), (BATCH, [event()])):
         answer = await push(director, body, kind, **{"ce-id": "1"})
         assert (answer.status_code, answer.json()["code"]) == (400, "event_invalid")
@@ -361,7 +361,7 @@ async def test_mixed_modes_are_refused(director: httpx2.AsyncClient) -> None:
     }
 
 
-async def test_an_encoded_line_break_in_a_binary_header_is_refused(director: httpx2.AsyncClient) -> None:
+async def test_row_126_an_encoded_line_break_in_a_binary_header_is_refused(director: httpx2.AsyncClient) -> None:
     headers = {f"ce-{name}": str(value) for name, value in event().items() if name != "data"}
     answer = await push(director, event()["data"], "application/json", **{**headers, "ce-id": "a%0D%0Ab"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "header/ce-id")
