@@ -1,5 +1,6 @@
 """Rows 139 to 144: what goes into logs, traces and browsers, and what nobody outside shall find."""
 
+import json
 import re
 import uuid
 
@@ -131,3 +132,32 @@ def test_every_answer_has_the_headers_that_keep_browsers_safe(system: System, di
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert response.headers["x-request-id"]
         assert "server" not in response.headers
+
+
+def secrets_of(system: System) -> dict[str, str]:
+    """What nobody may ever be shown, by where it is kept."""
+    found = {"the cursors' secret": system.keys.cursor_secret.read_text().strip()}
+    for server in ("postgres", "nats"):
+        passwords = json.loads((system.data / server / "passwords.json").read_text())
+        found |= {f"{server} password of {name}": str(password) for name, password in passwords.items()}
+    for key in (system.data / "keys").glob("*.pem"):
+        if "PRIVATE" in key.read_text():
+            found[key.name] = key.read_text().splitlines()[1]
+    assert len(found) > 10
+    return found
+
+
+def test_no_secret_is_in_a_log_or_an_answer(system: System) -> None:
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    made = caller("POST", "/v1/api-clients", json={"name": "Secret", "scopes": ["read"]})
+    key = made.json()["key"]
+    assert system.with_(key)("GET", "/v1/projects").status_code == 200
+    refused(system.with_(key[:-1] + "x")("GET", "/v1/projects"), 401, ("unauthenticated", "token_invalid"), key[:-1])
+    assert system.with_(key)("GET", f"/v1/projects?name={key}").status_code == 200
+    assert caller.token is not None
+    secrets = secrets_of(system) | {"an API key": key, "its secret": key.split("_")[2], "a token": caller.token}
+    pages = ("/v1/me", "/v1/api-clients", "/metrics", "/readyz", "/openapi.json", made.headers["location"])
+    shown = {page: caller("GET", page).text for page in pages}
+    shown |= {log.name: log.read_text() for log in (system.data / "logs").glob("*.log")}
+    for place, text in shown.items():
+        assert [name for name, secret in secrets.items() if secret in text] == [], place
