@@ -136,7 +136,7 @@ async def test_row_87_a_wrong_api_key_is_a_401(edge: Gateway, kind: str) -> None
     assert (reply.status, reply.problem()) == (401, "unauthenticated")
 
 
-async def test_guessing_keys_is_slowed_down_but_good_keys_still_pass(edge: Gateway) -> None:
+async def test_row_88_guessing_keys_is_slowed_down_but_good_keys_still_pass(edge: Gateway) -> None:
     good = edge.bytes("POST", "/v1/ingest/events", bearer(GOOD.text), b"{}")
     assert (await edge.send(good)).status == 200
     replies = [await edge.request("POST", "/v1/ingest/events", bearer(new_api_key().text), b"{}") for _ in range(35)]

@@ -21,7 +21,7 @@ from tests.service.gateway.harness import (
 )
 
 
-async def test_an_unknown_host_is_misdirected(edge: Gateway) -> None:
+async def test_row_47_an_unknown_host_is_misdirected(edge: Gateway) -> None:
     reply = await edge.request("GET", "/livez", [("host", "other.example")])
     assert (reply.status, reply.problem()) == (421, "misdirected")
 
@@ -151,7 +151,7 @@ async def test_a_body_too_large_leaves_the_connection_usable_when_it_ends(edge: 
     writer.close()
 
 
-@pytest.mark.parametrize("extra", [[], [("expect", "100-continue")]], ids=["plain", "expect"])
+@pytest.mark.parametrize("extra", [[], [("expect", "100-continue")]], ids=["row_32_plain", "row_36_expect"])
 async def test_a_stalled_body_is_408_and_closed(edge: Gateway, extra: list[tuple[str, str]]) -> None:
     head = edge.bytes("POST", "/v1/projects", [("content-length", "100"), ("content-type", "a/b"), *extra])
     reader, writer = await edge.connect()
@@ -162,7 +162,7 @@ async def test_a_stalled_body_is_408_and_closed(edge: Gateway, extra: list[tuple
     assert b'"request_timeout"' in text
 
 
-async def test_a_dripped_body_is_408(edge: Gateway) -> None:
+async def test_row_32_a_dripped_body_is_408(edge: Gateway) -> None:
     reader, writer = await edge.connect()
     writer.write(edge.bytes("POST", "/v1/projects", [("content-length", "100"), ("content-type", "a/b")]))
 
@@ -178,7 +178,7 @@ async def test_a_dripped_body_is_408(edge: Gateway) -> None:
     assert (reply.status, reply.problem()) == (408, "request_timeout")
 
 
-async def test_a_dripped_head_is_408_and_closed(edge: Gateway) -> None:
+async def test_row_33_a_dripped_head_is_408_and_closed(edge: Gateway) -> None:
     reader, writer = await edge.connect()
     writer.write(b"GET /livez HTT")
     text = await asyncio.wait_for(reader.read(), 3)
@@ -187,7 +187,7 @@ async def test_a_dripped_head_is_408_and_closed(edge: Gateway) -> None:
 
 
 @pytest.mark.parametrize("first", [b"", None], ids=["fresh", "after a request"])
-async def test_an_idle_connection_is_closed(edge: Gateway, first: bytes | None) -> None:
+async def test_row_34_an_idle_connection_is_closed(edge: Gateway, first: bytes | None) -> None:
     reader, writer = await edge.connect()
     if first is None:
         writer.write(edge.bytes("GET", "/livez"))
@@ -196,16 +196,16 @@ async def test_an_idle_connection_is_closed(edge: Gateway, first: bytes | None) 
     writer.close()
 
 
-async def test_pipelined_requests_are_answered_in_turn(edge: Gateway) -> None:
+async def test_row_146_pipelined_requests_are_answered_in_turn(edge: Gateway) -> None:
     reader, writer = await edge.connect()
-    writer.write(b"".join(edge.bytes("GET", f"/v1/projects/{n}", [("x-request-id", f"n{n}")]) for n in range(30)))
-    for n in range(30):
+    writer.write(b"".join(edge.bytes("GET", f"/v1/projects/{n}", [("x-request-id", f"n{n}")]) for n in range(100)))
+    for n in range(100):
         reply = await asyncio.wait_for(read_reply(reader), 5)
         assert (reply.status, reply.header("x-request-id")) == (200, f"n{n}")
     writer.close()
 
 
-async def test_garbage_after_a_request_does_not_take_its_answers_place(edge: Gateway) -> None:
+async def test_row_146_garbage_after_a_request_does_not_take_its_answers_place(edge: Gateway) -> None:
     reader, writer = await edge.connect()
     writer.write(edge.bytes("GET", "/v1/projects/1") + b"\x00\x01 garbage\r\n\r\n")
     reply = await asyncio.wait_for(read_reply(reader), 5)
@@ -302,7 +302,7 @@ async def test_thousands_of_ranges_are_ignored(edge: Gateway, service: FakeServi
     assert service.received[-1].header("range") is None
 
 
-async def test_too_many_connections_of_one_client_are_refused(tmp_path: Path) -> None:
+async def test_row_145_too_many_connections_of_one_client_are_refused(tmp_path: Path) -> None:
     async with gateway(
         tmp_path, Parts(ROUTES, {"projects": "http://127.0.0.1:1"}, limits=ConnectionLimits(per_client=5))
     ) as edge:
@@ -317,7 +317,7 @@ async def test_too_many_connections_of_one_client_are_refused(tmp_path: Path) ->
             writer.close()
 
 
-async def test_a_client_that_does_not_read_is_cut(tmp_path: Path) -> None:
+async def test_row_35_a_client_that_does_not_read_is_cut(tmp_path: Path) -> None:
     parts = Parts(ROUTES, {"projects": "http://127.0.0.1:1"}, inner=_flood, limits=FAST)
     async with gateway(tmp_path, parts) as edge:
         reader, writer = await edge.connect()

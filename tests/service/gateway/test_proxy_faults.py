@@ -61,7 +61,7 @@ async def edge(service: FakeService, tmp_path: Path) -> AsyncIterator[Gateway]:
         yield await stack.enter_async_context(gateway(tmp_path, Parts(ROUTES, urls, client=RULES)))
 
 
-async def test_a_service_that_is_down_is_a_502_at_once(edge: Gateway, service: FakeService) -> None:
+async def test_row_112_a_service_that_is_down_is_a_502_at_once(edge: Gateway, service: FakeService) -> None:
     await service.stop()
     began = time.monotonic()
     reply = await edge.request("GET", "/v1/projects/1")
@@ -100,7 +100,9 @@ async def test_a_host_that_does_not_answer_to_connects_is_given_up_early(tmp_pat
 
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", b"HTTP/1.1 20"])
-async def test_a_slow_service_is_a_504_at_the_deadline(edge: Gateway, service: FakeService, first: bytes) -> None:
+async def test_row_112_a_slow_service_is_a_504_at_the_deadline(
+    edge: Gateway, service: FakeService, first: bytes
+) -> None:
     async def stall(_received: Received, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(first)
         await writer.drain()
@@ -114,7 +116,7 @@ async def test_a_slow_service_is_a_504_at_the_deadline(edge: Gateway, service: F
     assert len(service.received) == 1
 
 
-async def test_a_dripping_service_is_a_504_at_the_deadline(edge: Gateway, service: FakeService) -> None:
+async def test_row_112_a_dripping_service_is_a_504_at_the_deadline(edge: Gateway, service: FakeService) -> None:
     async def drip(_received: Received, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
         for _ in range(1000):
@@ -158,7 +160,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
-async def test_garbage_is_a_502_and_is_asked_for_once(edge: Gateway, service: FakeService, data: bytes) -> None:
+async def test_row_112_garbage_is_a_502_and_is_asked_for_once(edge: Gateway, service: FakeService, data: bytes) -> None:
     service.behaviour = raw(data)
     reply = await edge.request("GET", "/v1/projects/1")
     assert (reply.status, reply.problem()) == (502, "upstream_invalid")
@@ -190,7 +192,7 @@ async def test_bytes_on_an_idle_connection_end_it(edge: Gateway, service: FakeSe
     assert (await edge.request("GET", "/v1/projects/1")).body == b"two"
 
 
-async def test_a_large_answer_that_breaks_off_cuts_the_client_off(edge: Gateway, service: FakeService) -> None:
+async def test_row_112_a_large_answer_that_breaks_off_cuts_the_client_off(edge: Gateway, service: FakeService) -> None:
     service.behaviour = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n" + b"a" * 3_000_000)
     reader, writer = await edge.connect()
     writer.write(edge.bytes("GET", "/v1/projects/1"))
@@ -275,7 +277,7 @@ async def test_http_errors_of_a_service_do_not_open_the_breaker(edge: Gateway, s
     assert len(service.received) == 40
 
 
-async def test_more_requests_than_connections_wait_briefly_and_then_are_shed(
+async def test_row_114_more_requests_than_connections_wait_briefly_and_then_are_shed(
     service: FakeService, tmp_path: Path
 ) -> None:
     gate = asyncio.Event()
@@ -299,7 +301,9 @@ async def test_more_requests_than_connections_wait_briefly_and_then_are_shed(
         assert service.connections == 2
 
 
-async def test_a_client_that_goes_cancels_the_request_at_the_service(edge: Gateway, service: FakeService) -> None:
+async def test_row_115_a_client_that_goes_cancels_the_request_at_the_service(
+    edge: Gateway, service: FakeService
+) -> None:
     async def wait(_received: Received, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         assert await reader.read() == b""
         raise ConnectionError

@@ -32,7 +32,9 @@ async def service() -> AsyncIterator[FakeService]:
         yield running
 
 
-async def test_a_gateway_that_is_stopped_finishes_what_it_has_begun(service: FakeService, tmp_path: Path) -> None:
+async def test_row_147_a_gateway_that_is_stopped_finishes_what_it_has_begun(
+    service: FakeService, tmp_path: Path
+) -> None:
     async def think(received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.4)
         await answer()(received, reader, writer)
