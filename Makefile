@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v "$$python"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check format contracts bench containers-test clean
+.PHONY: help setup up test check format contracts bench chaos containers-test clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ contracts: $(STAMP) ## Build openapi.json, asyncapi.yaml and the event schemas a
 
 bench: $(STAMP) ## Measure speed
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(STAMP) ## Kill, cut off and fill up parts of a running system; show what was lost (ARGS="--seed 7")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 containers-test: $(STAMP) ## Build the images and run the composed system, with podman or docker
 	@$(BIN)/pytest tests/containers/composed.py -p no:randomly -rP $(ARGS)

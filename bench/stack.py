@@ -49,6 +49,18 @@ class Stack:
     organization: UUID
     token: str
 
+    @classmethod
+    def of(cls, data: Path, base_url: str) -> "Stack":
+        """The instance that `pmo up` runs on a folder."""
+        children = json.loads((data / "run" / "children.json").read_text())
+        pids = {name: children[name]["pid"] for name in PARTS}
+        ports = {name: _port(pid) for name, pid in pids.items() if name != "nats"}
+        gateway = urlsplit(base_url).port
+        assert gateway is not None
+        ports["gateway"] = gateway
+        organization = UUID((data / "keys" / "organization").read_text().strip())
+        return cls(data, ports, pids, organization, Keys(data / "keys").token([ROLE], subject=SUBJECT))
+
     @property
     def bearer(self) -> dict[str, str]:
         """The header for the gateway."""
@@ -126,16 +138,7 @@ async def running() -> AsyncIterator[Stack]:
         line = await process.stdout.readline()
         if not line:
             raise SystemExit((await process.stderr.read()).decode())
-        answer = json.loads(line)
-        children = json.loads((data / "run" / "children.json").read_text())
-        pids = {name: children[name]["pid"] for name in PARTS}
-        ports = {name: _port(pid) for name, pid in pids.items() if name != "nats"}
-        gateway = urlsplit(answer["base_url"]).port
-        assert gateway is not None
-        ports["gateway"] = gateway
-        organization = UUID((data / "keys" / "organization").read_text().strip())
-        token = Keys(data / "keys").token([ROLE], subject=SUBJECT)
-        yield Stack(data, ports, pids, organization, token)
+        yield Stack.of(data, json.loads(line)["base_url"])
     finally:
         if process.returncode is None:
             process.terminate()

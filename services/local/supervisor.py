@@ -10,8 +10,8 @@ from services.local.errors import LocalRuntimeError
 from services.local.process import Child
 
 _FIRST_DELAY: Final = 0.2
-_LONGEST_DELAY: Final = 10.0
-_STEADY_SECONDS: Final = 60.0
+_LONGEST_DELAY: Final = 3.0
+_STEADY_SECONDS: Final = 20.0
 
 
 class Component(Protocol):
