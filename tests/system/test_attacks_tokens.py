@@ -326,6 +326,17 @@ def test_row_87_a_revoked_or_expired_key_is_refused(system: System, director: Ca
     refused(director("POST", "/v1/api-clients", json=body), 422, "expiry_passed")
 
 
+def test_row_87_a_key_opens_its_own_organization_only(system: System) -> None:
+    own, other = (system.as_(uuid.uuid4(), DIRECTOR) for _ in range(2))
+    for caller, name in ((own, "Own"), (other, "Other")):
+        assert caller("POST", LIST, json={"name": name}).status_code == 201
+    key = own("POST", "/v1/api-clients", json={"name": "Key", "scopes": ["read"]}).json()["key"]
+    holder = system.with_(key)
+    assert [item["name"] for item in holder("GET", LIST).json()["items"]] == ["Own"]
+    named = {"pmo-organization": other("GET", ME).json()["organization_id"]}
+    refused(holder("GET", LIST, headers=named), 403, "forbidden")
+
+
 def test_row_97_a_revoked_key_is_refused_at_once_here_and_within_a_minute_elsewhere(system: System) -> None:
     assert REMEMBER_KEY <= 60
     assert REMEMBER_TOKEN <= 60
