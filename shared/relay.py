@@ -2,7 +2,8 @@
 
 One relay per service works at a time, chosen by an advisory lock on a connection of its own. An event leaves the
 pending set only after the stream has acknowledged it, so whatever dies in between, it is sent again under the same
-message id. One event of an aggregate is under way at a time; many aggregates go side by side. An aggregate whose event
+message id. A few events of an aggregate are under way at a time, sent in their order over one connection; should one
+fail among them, its successors wait for it at the consumers. Many aggregates go side by side. An aggregate whose event
 the stream refuses is parked with a growing delay and the others go on; when the broker is down or full, all wait.
 """
 
@@ -36,6 +37,8 @@ IN_FLIGHT: Final = 256
 """Aggregates with an event under way at one time."""
 PER_AGGREGATE: Final = 32
 """Events of one aggregate that are fetched at once."""
+AHEAD: Final = 8
+"""Events of one aggregate that are sent before the first of them is acknowledged."""
 SHORTEST_POLL: Final = 0.1
 LONGEST_POLL: Final = 1.0
 LINGER: Final = 0.004
@@ -191,22 +194,36 @@ class Relay:
         return len(rows)
 
     async def _lane(self, root: Aggregate, events: list[asyncpg.Record]) -> None:
-        """Publish events of one aggregate one after another; stops at the first that does not get through."""
+        """Publish events of one aggregate, a few at a time; stops where one does not get through."""
         try:
-            for row in events:
+            for first in range(0, len(events), AHEAD):
                 if self._broken is not None:
                     return
-                await self._publish(row)
-                self._published.append((*root, row["version"], row["queued_at"]))
-        except BusDown as error:
-            self._broken = str(error)
-        except (Refused, Unreadable) as error:
-            self._refused.append((row, str(error)))
-        except Exception as error:
-            self._crash = error
+                rows = events[first : first + AHEAD]
+                answers = await asyncio.gather(*map(self._publish, rows), return_exceptions=True)
+                if not self._took(root, rows, answers):
+                    return
         finally:
             self._lanes.pop(root, None)
             self._signal.set()
+
+    def _took(self, root: Aggregate, rows: list[asyncpg.Record], answers: list[BaseException | None]) -> bool:
+        """Note what became of events; tells whether all got through."""
+        failed = False
+        for row, answer in zip(rows, answers, strict=True):
+            if answer is None:
+                self._published.append((*root, row["version"], row["queued_at"]))
+            elif isinstance(answer, BusDown):
+                self._broken = str(answer)
+            elif isinstance(answer, Refused | Unreadable):
+                if not failed:
+                    self._refused.append((row, str(answer)))
+            elif isinstance(answer, Exception):
+                self._crash = answer
+            else:
+                raise answer
+            failed = failed or answer is not None
+        return not failed
 
     async def _publish(self, row: asyncpg.Record) -> None:
         organization_id, aggregate_id, kind = row["organization_id"], row["aggregate_id"], row["type"]
