@@ -1,0 +1,40 @@
+"""The short form of `make chaos`: parts of a running system die while people write, and nothing is lost or doubled."""
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.chaos import scenarios
+from tests.chaos.crashes import crash
+from tests.chaos.scenarios import Stage
+from tests.chaos.stage import standing
+
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+
+SOME: Final = ("transaction.after_commit", "relay.after_publish", "consumer.before_ack")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A system of these tests' own."""
+    with standing() as (system, supervisor):
+        yield Stage(system, supervisor, random.Random(20261123))
+
+
+async def test_parts_that_are_killed_lose_and_double_nothing(stage: Stage) -> None:
+    row = await scenarios.kills(stage, 8.0)
+    assert row.is_kept, row
+    assert row.verdict.acknowledged > 20
+
+
+async def test_a_stream_that_is_full_stops_no_write_and_loses_nothing(stage: Stage) -> None:
+    row = await scenarios.broker_full(stage, 200)
+    assert row.is_kept, row
+
+
+@pytest.mark.parametrize("point", SOME)
+async def test_a_service_that_dies_at_a_point_loses_and_doubles_nothing(stage: Stage, point: str) -> None:
+    row = await crash(stage, point, 2)
+    assert row.is_kept, row
