@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ACQUIRE_SECONDS: Final = 2.0
 """How long a request waits for a connection before it is turned away: a longer wait only hides overload."""
+AT_ONCE: Final = 4
+"""Connections opened with the pool, so that the first requests wait for none: on a busy machine one takes seconds."""
 
 
 class SessionNotClean(Exception):
@@ -200,10 +202,10 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, *, size: int = 10, application: str = "pmo") -> Self:
-        """Open a pool; the first connection is tried now, so a wrong URL fails here."""
+        """Open a pool; the first connections are made now, so a wrong URL fails here."""
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=min(AT_ONCE, size),
             max_size=size,
             connection_class=Connection,
             max_inactive_connection_lifetime=1800,
