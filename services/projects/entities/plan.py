@@ -1,0 +1,112 @@
+"""How PostgreSQL writes what a plan holds."""
+
+from typing import Final
+
+from services.projects.entities.base import JOIN_PROJECT, STAMPS, money, plain, table, wall
+from services.projects.models import AssignmentRow, CalendarRow, DependencyRow, PlanResourceRow, ProgressRow, TaskRow
+from shared.entity import Entity
+
+TASK: Final = Entity(
+    "projects",
+    "task",
+    table(TaskRow),
+    {
+        **plain(
+            "id",
+            "version",
+            "project_id",
+            "parent_id",
+            "position",
+            "source_id",
+            "name",
+            "description",
+            "work_breakdown_structure",
+            "outline_level",
+            "is_summary",
+            "is_milestone",
+            "is_active",
+            "is_manual",
+            "priority",
+            "duration_minutes",
+            "is_elapsed_duration",
+            "calendar_id",
+            "constraint_type",
+        ),
+        **wall("constraint_date", "deadline", "planned_start", "planned_finish"),
+        **plain("percent_complete", "physical_percent_complete", "uses_physical_percent"),
+        **wall("actual_start", "actual_finish"),
+        **plain("work_minutes", "actual_work_minutes", "remaining_work_minutes"),
+        **money("cost", "actual_cost"),
+        **wall("baseline_start", "baseline_finish"),
+        **plain("baseline_duration_minutes", "baseline_work_minutes"),
+        **money("baseline_cost"),
+        "progress_at": "pmo_instant(t.progress_at)",
+        **STAMPS,
+    },
+    root="project_id",
+    join=JOIN_PROJECT,
+)
+CALENDAR: Final = Entity(
+    "projects",
+    "calendar",
+    table(CalendarRow),
+    {**plain("id", "version", "project_id", "source_id", "name", "definition"), **STAMPS},
+    root="project_id",
+)
+DEPENDENCY: Final = Entity(
+    "projects",
+    "dependency",
+    table(DependencyRow),
+    {**plain("id", "version", "project_id", "predecessor_id", "successor_id", "type", "lag", "lag_unit"), **STAMPS},
+    root="project_id",
+)
+PLAN_RESOURCE: Final = Entity(
+    "projects",
+    "resource",
+    table(PlanResourceRow),
+    {
+        **plain("id", "version", "project_id", "source_id", "name", "type", "email", "max_units", "calendar_id"),
+        **money("standard_rate", "overtime_rate", "cost_per_use"),
+        **STAMPS,
+    },
+    root="project_id",
+    join=JOIN_PROJECT,
+)
+ASSIGNMENT: Final = Entity(
+    "projects",
+    "assignment",
+    table(AssignmentRow),
+    {
+        **plain(
+            "id",
+            "version",
+            "project_id",
+            "source_id",
+            "task_id",
+            "resource_id",
+            "units",
+            "work_minutes",
+            "actual_work_minutes",
+            "remaining_work_minutes",
+        ),
+        **money("cost", "actual_cost"),
+        **wall("planned_start", "planned_finish"),
+        **STAMPS,
+    },
+    root="project_id",
+    join=JOIN_PROJECT,
+)
+PROGRESS: Final = Entity(
+    "projects",
+    "task",
+    table(ProgressRow),
+    {
+        **plain("id", "version", "project_id", "task_id"),
+        "at": "pmo_instant(t.at)",
+        **plain("percent_complete"),
+        **money("actual_cost"),
+        **plain("remaining_work_minutes", "source"),
+    },
+    root="project_id",
+    join=JOIN_PROJECT,
+)

@@ -1,0 +1,33 @@
+"""How PostgreSQL writes projects and what came in for them."""
+
+from typing import Final
+
+from services.projects.entities.base import STAMPS, plain, table
+from services.projects.models import ImportRow, ProjectRow
+from shared.entity import Entity
+
+PROJECT: Final = Entity(
+    "projects",
+    "project",
+    table(ProjectRow),
+    {
+        **plain("id", "version", "key", "name", "description", "status", "owner", "currency", "time_zone"),
+        "start": "pmo_local(t.start, t.time_zone)",
+        "status_date": "pmo_local(t.status_date, t.time_zone)",
+        **plain("source_id", "calendar_id", "minutes_per_day"),
+        **STAMPS,
+    },
+    root="id",
+)
+IMPORT: Final = Entity(
+    "projects",
+    "import",
+    table(ImportRow),
+    {
+        **plain("id", "version", "format", "sha256", "size_bytes"),
+        "operation_id": "'projects-' || t.operation_id",
+        **plain("project_id", "dry_run", "status", "actor"),
+        **STAMPS,
+    },
+    root="id",
+)

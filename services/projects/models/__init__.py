@@ -1,0 +1,37 @@
+"""The tables of projects."""
+
+from typing import Final
+
+from services.projects.models.base import METADATA, Row
+from services.projects.models.imports import ImportRow
+from services.projects.models.plan import (
+    AssignmentRow,
+    CalendarRow,
+    DependencyRow,
+    PlanResourceRow,
+    ProgressRow,
+    TaskRow,
+)
+from services.projects.models.project import KeyCounterRow, ProjectRow
+from services.projects.models.schedule import ScheduleItemRow, ScheduleRow
+from shared.tables import server_defaults
+
+server_defaults(*Row.__subclasses__())
+TABLES: Final = tuple(METADATA.tables)
+
+__all__ = [
+    "METADATA",
+    "TABLES",
+    "AssignmentRow",
+    "CalendarRow",
+    "DependencyRow",
+    "ImportRow",
+    "KeyCounterRow",
+    "PlanResourceRow",
+    "ProgressRow",
+    "ProjectRow",
+    "Row",
+    "ScheduleItemRow",
+    "ScheduleRow",
+    "TaskRow",
+]
