@@ -13,6 +13,7 @@ from services.kpi.service.evaluation import EVALUATE
 from services.kpi.service.facts import (
     CalendarItem,
     Deleted,
+    PlanChanged,
     PlanImported,
     ProjectChanged,
     TaskChanged,
@@ -62,20 +63,39 @@ async def keep_progress(tx: Transaction, events: Sequence[ReadEvent[TaskProgress
 
 
 async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
-    """Keep imported plans, piece by piece; the whole is worth evaluating once its last piece has come."""
+    """Keep imported plans, piece by piece, and the progress that they state."""
     for each in events:
-        plan, project_id = each.data, each.data.project.id
-        await facts.store_projects(tx, [plan.project.fact])
-        calendars = [item for item in plan.items if isinstance(item, CalendarItem) and item.action != "unchanged"]
-        tasks = [item for item in plan.items if isinstance(item, TaskItem) and item.action != "unchanged"]
-        await facts.store_calendars(tx, (item.fact(project_id) for item in calendars))
-        await facts.store_tasks(tx, (item.fact(project_id) for item in tasks))
+        tasks = await _keep_changes(tx, each.data)
         stated = (
-            item.after.progress(item.id, plan.progress_at, each.event.version)
+            item.after.progress(item.id, each.data.progress_at, each.event.version)
             for item in tasks
             if item.after is not None and not item.after.is_summary
         )
         await facts.store_progress(tx, (fact for fact in stated if fact is not None))
+    await _evaluate_whole(tx, events)
+
+
+async def keep_changes(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]) -> None:
+    """Keep what changed in plans at once, piece by piece."""
+    for each in events:
+        await _keep_changes(tx, each.data)
+    await _evaluate_whole(tx, events)
+
+
+async def _keep_changes(tx: Transaction, plan: PlanChanged) -> list[TaskItem]:
+    project_id = plan.project.id
+    await facts.store_projects(tx, [plan.project.fact])
+    calendars = [item for item in plan.items if isinstance(item, CalendarItem) and item.action != "unchanged"]
+    tasks = [item for item in plan.items if isinstance(item, TaskItem) and item.action != "unchanged"]
+    await facts.store_calendars(tx, (item.fact(project_id) for item in calendars))
+    await facts.store_tasks(tx, (item.fact(project_id) for item in tasks))
+    return tasks
+
+
+async def _evaluate_whole(
+    tx: Transaction, events: Sequence[ReadEvent[PlanImported]] | Sequence[ReadEvent[PlanChanged]]
+) -> None:
+    """A plan is worth evaluating once the last piece of what changed in it has come."""
     await _evaluate(tx, (each.data.project.id for each in events if each.data.chunk == each.data.chunks))
 
 
@@ -88,6 +108,7 @@ ON_PROJECTS: Final[tuple[Subscription[Any], ...]] = (
     Subscription("pmo.projects.task.deleted.v1", Deleted, delete_tasks),
     Subscription("pmo.projects.task.progressed.v1", TaskProgressed, keep_progress),
     Subscription("pmo.projects.plan.imported.v1", PlanImported, keep_plans),
+    Subscription("pmo.projects.plan.changed.v1", PlanChanged, keep_changes),
 )
 """What kpi does with projects' events."""
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from services.resources.repository.facts import Fact
 from services.resources.service import plans
-from services.resources.service.facts import Deleted, PlanImported, ProjectChanged, SchedulePublished, TaskChanged
+from services.resources.service.facts import Deleted, PlanChanged, ProjectChanged, SchedulePublished, TaskChanged
 from shared.db import Transaction
 from shared.messaging import ReadEvent, Subscription
 
@@ -39,10 +39,10 @@ async def on_task_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted]])
         await plans.store_tasks(tx, [Fact(event.event.aggregate_id, event.data.id, event.data.version, None)])
 
 
-async def on_plan_imported(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
-    """Pieces of plans have come."""
+async def on_plan_changed(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]) -> None:
+    """Pieces of plans that were imported or changed have come."""
     for event in events:
-        await plans.store_import(tx, event.data)
+        await plans.store_changes(tx, event.data)
 
 
 async def on_schedule_published(tx: Transaction, events: Sequence[ReadEvent[SchedulePublished]]) -> None:
@@ -59,7 +59,8 @@ SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {
         Subscription("pmo.projects.task.created.v1", TaskChanged, on_task_changed),
         Subscription("pmo.projects.task.updated.v1", TaskChanged, on_task_changed),
         Subscription("pmo.projects.task.deleted.v1", Deleted, on_task_deleted),
-        Subscription("pmo.projects.plan.imported.v1", PlanImported, on_plan_imported),
+        Subscription("pmo.projects.plan.imported.v1", PlanChanged, on_plan_changed),
+        Subscription("pmo.projects.plan.changed.v1", PlanChanged, on_plan_changed),
         Subscription("pmo.projects.schedule.published.v1", SchedulePublished, on_schedule_published),
     )
 }

@@ -201,11 +201,16 @@ Item = Annotated[
 ]
 
 
-class PlanImported(Reader):
-    """A piece of an imported plan."""
+class PlanChanged(Reader):
+    """A piece of what changed in a plan at once."""
 
     project: ProjectImage
     chunk: int
     chunks: int
-    progress_at: datetime
     items: list[Item]
+
+
+class PlanImported(PlanChanged):
+    """A piece of an imported plan, which states progress too."""
+
+    progress_at: datetime

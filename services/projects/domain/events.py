@@ -132,6 +132,22 @@ class PlanImported(Event):
     """What was created, updated or deleted."""
 
 
+class PlanChanged(Event):
+    """Much of a plan was changed at once: what changed, in chunks of at most 200 KiB, as an import has it."""
+
+    type: ClassVar[str] = "pmo.projects.plan.changed.v1"
+    bulk: ClassVar[bool] = True
+
+    project: ProjectRead
+    """The project after it."""
+    chunk: Count
+    """Number of this chunk, from 1."""
+    chunks: Count
+    """How many there are."""
+    items: list[ImportedCalendar | ImportedTask | ImportedDependency | ImportedResource | ImportedAssignment]
+    """What was created, updated or deleted."""
+
+
 class ScheduledTask(Schema):
     """A task's dates in a schedule, local to the project's time zone."""
 
@@ -204,6 +220,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     TaskDeleted,
     TaskProgressed,
     PlanImported,
+    PlanChanged,
     SchedulePublished,
     InboundApplied,
     InboundRejected,

@@ -17,16 +17,15 @@ from services.projects import repository
 from services.projects.domain.events import PlanImported
 from services.projects.domain.plan import Plan
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.service.changes import chunked_events, plan_item
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
-from services.projects.service.schedules import chunked
 from shared import entity, messaging
 from shared.db import Transaction
 from shared.entity import Entity
 from shared.errors import NotFound
-from shared.messaging import NewEvent
 from shared.strict_json import dumps
 from shared.types import CURRENCIES, minor_digits
 from shared.working_calendar import to_json
@@ -150,18 +149,12 @@ async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at:
     if not merged.items:
         return
     project = await repository.project_image(tx, merged.project_id)
-    chunks = chunked(merged.items)
-    events = []
-    for number, chunk in enumerate(chunks, 1):
-        head = {
-            "import_id": import_id,
-            "project": orjson.Fragment(project),
-            "chunk": number,
-            "chunks": len(chunks),
-            "progress_at": progress_at,
-        }
-        data = dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
-        events.append(NewEvent(PlanImported.type, merged.project_id, data))
+    head: dict[str, object] = {
+        "import_id": import_id,
+        "project": orjson.Fragment(project),
+        "progress_at": progress_at,
+    }
+    events = chunked_events(PlanImported.type, merged.project_id, head, merged.items)
     await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
 
 
@@ -248,9 +241,7 @@ class _Merge:
             self._item(kind, image.id, image.version, action, image.image)
 
     def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
-        after = None if image is None else orjson.Fragment(image)
-        item = {"kind": kind.name, "id": identifier, "version": version, "action": action, "after": after}
-        self.merged.items.append(dumps(item))
+        self.merged.items.append(plan_item(kind, identifier, version, action, image))
 
     async def present(self, kind: Entity, key: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
         """Return the rows of a kind that came from a file, by the file's identifiers."""

@@ -1,10 +1,9 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ from services.projects.domain.schedule import (
     UnusableProjectCalendar,
     critical_path,
 )
+from services.projects.service.chunks import chunked
 from services.projects.service.plans import load_plan
 from services.projects.service.projects import SCHEDULE
 from shared import messaging
@@ -30,9 +30,6 @@ from shared.errors import NotFound
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
 from shared.working_calendar import CalendarError
-
-CHUNK_BYTES: Final = 190 * 1024
-"""Events in chunks stay below the broker's limit of a message, envelope included."""
 
 Dates = tuple[datetime, datetime, datetime, datetime, int, int, bool]
 
@@ -249,19 +246,6 @@ on conflict (organization_id, id) do update set version = s.version + 1, updated
             project_id,
             *map(list, zip(*rows, strict=True)),
         )
-
-
-def chunked(items: Iterable[bytes], limit: int = CHUNK_BYTES) -> list[list[bytes]]:
-    """Return JSON items in chunks whose bytes stay below a limit; always at least one chunk."""
-    chunks: list[list[bytes]] = [[]]
-    size = 0
-    for item in items:
-        if chunks[-1] and size + len(item) > limit:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(item)
-        size += len(item) + 1
-    return chunks
 
 
 def _events(

@@ -158,8 +158,8 @@ Item = Annotated[
 ]
 
 
-class PlanImported(Reader):
-    """A piece of an imported plan."""
+class PlanChanged(Reader):
+    """A piece of what changed in a plan at once, by an import or otherwise."""
 
     project: ProjectImage
     chunk: int

@@ -14,7 +14,7 @@ from services.resources.service.facts import (
     CalendarImage,
     CalendarItem,
     Item,
-    PlanImported,
+    PlanChanged,
     ProjectImage,
     Rate,
     ResourceImage,
@@ -82,8 +82,8 @@ async def store_tasks(tx: Transaction, tasks: Iterable[Fact]) -> None:
         await _mark(tx, given[0].project_id, await facts.resources_of_tasks(tx, list(changed)))
 
 
-async def store_import(tx: Transaction, event: PlanImported) -> None:
-    """Store a piece of an imported plan; what it changes of load is computed once the last piece has come."""
+async def store_changes(tx: Transaction, event: PlanChanged) -> None:
+    """Store a piece of what changed in a plan; what it changes of load is computed once the last piece has come."""
     await store_project(tx, event.project)
     project_id = event.project.id
     calendars = _facts(project_id, event.items, CalendarItem)
