@@ -1,4 +1,4 @@
-"""The statements of projects."""
+"""The statements of projects, tasks, schedules and imports."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final

@@ -1,0 +1,43 @@
+"""The statements of projects, a module for each subject; those of projects and their plans are named here."""
+
+from services.projects.repository.plans import (
+    IMPORTS,
+    PLACE,
+    PROJECTS,
+    SCHEDULE_PAGE,
+    TASKS,
+    find_projects,
+    images,
+    lock_aggregate,
+    lock_aggregates,
+    locked_project,
+    next_project_number,
+    position,
+    project_image,
+    project_row,
+    reference,
+    rows,
+    task_row,
+    tasks_with_dates,
+)
+
+__all__ = [
+    "IMPORTS",
+    "PLACE",
+    "PROJECTS",
+    "SCHEDULE_PAGE",
+    "TASKS",
+    "find_projects",
+    "images",
+    "lock_aggregate",
+    "lock_aggregates",
+    "locked_project",
+    "next_project_number",
+    "position",
+    "project_image",
+    "project_row",
+    "reference",
+    "rows",
+    "task_row",
+    "tasks_with_dates",
+]
