@@ -64,14 +64,17 @@ def serve(
         str,
         typer.Argument(help="|".join(topology.SERVICES), callback=_one_of(*topology.SERVICES), metavar="SERVICE"),
     ],
-    grace: Annotated[int, typer.Option(help="Seconds that running requests get at the end.", min=0)] = 25,
+    grace: Annotated[int, typer.Option(help="Seconds from being told to stop until the end, at most.", min=0)] = 25,
+    linger: Annotated[
+        int, typer.Option(help="For so many of them it still takes requests, while it says it is not ready.", min=0)
+    ] = 3,
 ) -> None:
     """Run one service; its settings come from the environment."""
     from services import run
     from shared.settings import SettingsError
 
     try:
-        code = run.serve(service, grace=grace)
+        code = run.serve(service, grace=grace, linger=linger)
     except SettingsError as error:
         _fail_settings(service, error.mistakes)
     raise typer.Exit(code)

@@ -21,8 +21,11 @@ _INTERNAL_KEEP_ALIVE_SECONDS: Final = 75
 _REPUBLISH_URLS: Final = ("DATABASE_URL", "RELAY_DATABASE_URL")
 
 
-def serve(service: str, *, grace: int) -> int:
-    """Run a service until it is told to stop; returns its exit code. Raises SettingsError before anything starts."""
+def serve(service: str, *, grace: int, linger: int) -> int:
+    """Run a service until it is told to stop; returns its exit code. Raises SettingsError before anything starts.
+
+    Of the `grace` seconds from then on it takes new requests during the first `linger`, saying that it is not ready.
+    """
     settings = importlib.import_module(f"services.{service}.settings").load()
     telemetry.configure_logging(service, settings.log_level)
     try:
@@ -36,7 +39,8 @@ def serve(service: str, *, grace: int) -> int:
         settings.host,
         settings.port,
         keep_alive=KEEP_ALIVE_SECONDS.get(service, _INTERNAL_KEEP_ALIVE_SECONDS),
-        graceful_seconds=grace,
+        graceful_seconds=max(0, grace - linger),
+        linger_seconds=min(linger, grace),
     )
     server.run()
     return 0 if server.started else 3

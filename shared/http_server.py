@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, cast
@@ -107,6 +108,9 @@ class StrictProtocol(HttpToolsProtocol):
     limits: ClassVar[ConnectionLimits] = ConnectionLimits()
     per_client: ClassVar[Counter[str]] = Counter()
 
+    leaving: ClassVar[bool] = False
+    """Whether the server is about to stop: every answer is the last on its connection, and says so."""
+
     _refusal: Problem | None = None
     _over: bool = False
     _peer: str | None = None
@@ -207,6 +211,8 @@ class StrictProtocol(HttpToolsProtocol):
             self._refusal = UriTooLong()
             raise ValueError("request target")
         super().on_headers_complete()
+        if self.leaving:
+            self.leave()
 
     def on_message_complete(self) -> None:
         """The request has fully arrived."""
@@ -219,6 +225,11 @@ class StrictProtocol(HttpToolsProtocol):
         self.cycle.message_event.set()
 
     # -- the answer
+
+    def leave(self) -> None:
+        """Let the answer that is under way, if any, be the last on this connection."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """After an answer that came before the request's end, the rest is thrown away, within bounds."""
@@ -294,6 +305,25 @@ KEEP_ALIVE_PUBLIC: Final = 15
 KEEP_ALIVE_INTERNAL: Final = 75
 
 
+class Server(uvicorn.Server):
+    """Told to stop, it still takes requests for a while, until whoever sends them has seen that it is not ready."""
+
+    def __init__(self, config: uvicorn.Config, protocol: type[StrictProtocol], linger_seconds: float) -> None:
+        super().__init__(config)
+        self._protocol = protocol
+        self._linger_seconds = linger_seconds
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop and that while is over; what is not answered by then gets its grace."""
+        await super().main_loop()
+        self._protocol.leaving = True
+        for connection in self.server_state.connections:
+            cast(StrictProtocol, connection).leave()
+        end = time.monotonic() + self._linger_seconds
+        while time.monotonic() < end and not self.force_exit:  # noqa: ASYNC110 - a flag is all that there is
+            await asyncio.sleep(0.05)
+
+
 def server(
     app: ASGIApp,
     host: str,
@@ -302,9 +332,13 @@ def server(
     limits: ConnectionLimits | None = None,
     keep_alive: int = KEEP_ALIVE_INTERNAL,
     graceful_seconds: int = 25,
+    linger_seconds: float = 0.0,
     lifespan: Literal["auto", "on", "off"] = "on",
 ) -> uvicorn.Server:
-    """Make the server that every service runs on; logging is the caller's."""
+    """Make the server that every service runs on; logging is the caller's.
+
+    Told to stop, it takes requests for `linger_seconds` more, then gives those under way `graceful_seconds`.
+    """
     protocol = type(
         "BoundProtocol", (StrictProtocol,), {"limits": limits or ConnectionLimits(), "per_client": Counter()}
     )
@@ -324,4 +358,4 @@ def server(
         timeout_graceful_shutdown=graceful_seconds,
         backlog=512,
     )
-    return uvicorn.Server(config)
+    return Server(config, protocol, linger_seconds)

@@ -28,7 +28,7 @@ from shared.db import Database, check_role
 from shared.errors import Problem
 from shared.failures import on_error
 from shared.guard import Guard, Rules
-from shared.lifecycle import Loop, running
+from shared.lifecycle import Loop, running, told_to_stop
 from shared.loop_lag import LoopLag
 from shared.messaging import Subscription
 from shared.relay import Relay
@@ -106,12 +106,14 @@ class Measured:
 
 
 def health_routes(app: FastAPI, name: str) -> list[Route]:
-    """Return /livez, /readyz (503 while a check fails; all checks by name) and /metrics."""
+    """Return /livez, /readyz (503 while a check fails, or about to stop; all checks by name) and /metrics."""
 
     async def livez(_request: Request) -> Response:
         return Response(b'{"status":"alive"}', media_type="application/json")
 
     async def readyz(_request: Request) -> Response:
+        if app.state.is_stopping:
+            return Response(b'{"status":"stopping","checks":{}}', 503, media_type="application/json")
         checks: dict[str, str] = {}
         database: Database = app.state.database
         try:
@@ -152,7 +154,12 @@ def compose(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        def stopping() -> None:
+            app.state.is_stopping = True
+
+        app.state.is_stopping = False
         async with AsyncExitStack() as stack:
+            stack.enter_context(told_to_stop(stopping))
             database = await connect_database(settings, name)
             stack.push_async_callback(database.close)
             app.state.database = database

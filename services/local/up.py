@@ -104,7 +104,7 @@ async def _bring_up(options: Options, folder: DataFolder, supervisor: Supervisor
     services = {
         name: Service(
             name,
-            [*options.program, "serve", name, "--grace", str(GRACE_SECONDS)],
+            [*options.program, "serve", name, "--grace", str(GRACE_SECONDS), "--linger", "0"],
             port=ports[name],
             environment=environments[name],
             log=folder.log(name),

@@ -84,10 +84,9 @@ class Writers:
     async def send(self, method: str, path: str, headers: dict[str, str], body: object) -> httpx2.Response | None:
         """Send a request once; None when the connection ended without an answer."""
         kind = path.split("/")[2]
+        content = None if body is None else json.dumps(body).encode()
         try:
-            answer = await self.client.request(
-                method, path, content=json.dumps(body).encode(), headers={**self.headers, **headers}
-            )
+            answer = await self.client.request(method, path, content=content, headers={**self.headers, **headers})
         except httpx2.TransportError:
             self.ledger.answers.append((time.monotonic(), kind, 0))
             return None
@@ -183,7 +182,7 @@ async def writing(
         writers = Writers(client, headers, project_id, leaves, random.Random(seed), pause=pause)
         async with asyncio.TaskGroup() as group:
             for number in range(4):
-                group.create_task(writers.create_tasks(f"task {uuid4().hex[:6]} {number}"))
+                group.create_task(writers.create_tasks(f"task-{uuid4().hex[:6]}-{number}"))
                 group.create_task(writers.push_events(number))
             try:
                 yield writers

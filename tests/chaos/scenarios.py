@@ -19,7 +19,7 @@ from services.projects.domain.mspdi import read_mspdi
 from services.topology import SERVICES, stream
 from shared.bus import MOST_BYTES, Bus, stream_config
 from shared.testing.eventually import eventually
-from tests.chaos.ledger import Writers, writing
+from tests.chaos.ledger import Outcome, Writers, writing
 from tests.chaos.stage import EXAMPLE, Databases, child, environment, imported, pmo, without_nats
 from tests.chaos.verdict import Verdict, judge
 from tests.system.instance import DIRECTOR, System
@@ -119,6 +119,7 @@ async def under_load(stage: Stage, promise: str, done: str, deed: Deed, *, calm:
     async with Databases.of(stage.system, organization) as databases:
         verdict = await judge(databases, writers.ledger)
     failures = writers.ledger.failures()
+    refused = writers.ledger.count(Outcome.REFUSED)  # nobody writes what could rightly be refused
     return Row(
         promise,
         done,
@@ -126,8 +127,8 @@ async def under_load(stage: Stage, promise: str, done: str, deed: Deed, *, calm:
         failures,
         writers.ledger.outages(),
         time.monotonic() - began,
-        note,
-        is_wrong=calm and failures > 0,
+        note + (f"; {refused} REFUSED" if refused else ""),
+        is_wrong=refused > 0 or (calm and failures > 0),
     )
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,9 +129,11 @@ class Databases:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, system: System, organization: UUID) -> AsyncIterator["Databases"]:
-        """Connect as the services do."""
-        variables = environment(system)
+    async def of(
+        cls, system: System, organization: UUID, variables: Mapping[str, str] | None = None
+    ) -> AsyncIterator["Databases"]:
+        """Connect as the services do; `variables` name the databases of a system that `pmo up` does not run."""
+        variables = variables or environment(system)
         connections = {}
         for service in topology.SERVICES:
             url = variables[f"PMO_{service.upper()}_DATABASE_URL"]

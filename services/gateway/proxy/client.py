@@ -14,6 +14,8 @@ from services.gateway.proxy.resilience import Breaker, RetryBudget
 from shared.errors import Overloaded, Problem, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+NEVER: Final = -1.0
+"""Not even a moment: only a connection that was made for the request will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class ClientRules:
     connect: float = 0.5
     pool_wait: float = 0.25
     idle: float = 30.0
+    unsafe_idle: float = 1.0
+    """After so long only what may be repeated is sent on an idle connection: the service may be closing it just now.
+
+    A service that stops says so in its answers for longer than this before it closes what is idle.
+    """
     gap: float = 45.0
     write: float = 30.0
     jitter: tuple[float, float] = (0.02, 0.2)
@@ -127,7 +134,7 @@ class Upstream:
     async def _attempts(self, request: Outgoing, loop: asyncio.AbstractEventLoop) -> Answer:
         """Try once more where nothing can have happened twice: before a connection stood, or for a safe method."""
         try:
-            return await self._attempt(request, loop, fresh=False)
+            return await self._attempt(request, loop, idle=self._patience(request))
         except NeverAnswered as failure:
             if request.method not in {"GET", "HEAD"} or request.upload is not None:
                 raise unavailable() from None
@@ -136,7 +143,7 @@ class Upstream:
         except _NotConnected as failure:
             await self._before_retry(request, loop, failure.problem)
         try:
-            return await self._attempt(request, loop, fresh=True)
+            return await self._attempt(request, loop, idle=NEVER)
         except NeverAnswered:
             raise unavailable() from None
         except _NotConnected as failure:
@@ -148,8 +155,13 @@ class Upstream:
             raise problem from None
         await asyncio.sleep(pause)
 
-    async def _attempt(self, request: Outgoing, loop: asyncio.AbstractEventLoop, *, fresh: bool) -> Answer:
-        connection = await self._acquire(loop, fresh=fresh)
+    def _patience(self, request: Outgoing) -> float:
+        """How long a connection may have been idle that carries this request."""
+        repeatable = request.method in {"GET", "HEAD"} and request.upload is None
+        return self.rules.idle if repeatable else self.rules.unsafe_idle
+
+    async def _attempt(self, request: Outgoing, loop: asyncio.AbstractEventLoop, *, idle: float) -> Answer:
+        connection = await self._acquire(loop, idle=idle)
         done = False
         try:
             remaining = request.deadline - loop.time()
@@ -197,18 +209,21 @@ class Upstream:
 
     # -- the pool
 
-    async def _acquire(self, loop: asyncio.AbstractEventLoop, *, fresh: bool) -> Connection:
-        """Return a connection that stood already, or a new one; after a broken one only a new one will do."""
+    async def _acquire(self, loop: asyncio.AbstractEventLoop, *, idle: float) -> Connection:
+        """Return a connection that was idle for so many seconds at most, or a new one."""
         latest = loop.time() + self.rules.pool_wait
         while True:
-            while self._idle and not fresh:
-                connection = self._idle.pop()
-                if connection.usable and loop.time() - connection.idle_since <= self.rules.idle:
+            while self._idle:
+                connection, age = self._idle[-1], loop.time() - self._idle[-1].idle_since
+                if connection.usable and idle < age <= self.rules.idle:
+                    break  # those before it are older still
+                self._idle.pop()
+                if connection.usable and age <= idle:
                     return connection
                 connection.abort()
             if self._open < self.rules.connections:
                 return await self._connect(loop)
-            if fresh and self._idle:
+            if self._idle:
                 self._idle.pop(0).abort()
             await self._wait_for_room(loop, latest)
 
