@@ -59,7 +59,8 @@ class Postgres:
         self._passwords: dict[str, str] = {}
         self._provisioning = asyncio.Lock()
         self.port = free_port()
-        self._binaries = _binaries(account)
+        self.binaries = _binaries(account)
+        """The folder of the server's programs and of the clients' (`psql`, `pg_dump` …)."""
         self._data = home / "data"
         self._socket = home / "socket"
         self._prepared = False
@@ -212,7 +213,7 @@ class Postgres:
                 os.chown(password_file, self._account.uid, self._account.gid)
             run(
                 [
-                    self._binaries / "initdb",
+                    self.binaries / "initdb",
                     *postgres_config.INITDB_OPTIONS,
                     f"--username={_SUPERUSER}",
                     f"--pgdata={unfinished}",
@@ -234,7 +235,7 @@ class Postgres:
     def _spawn(self) -> Child:
         return spawn(
             "postgres",
-            [self._binaries / "postgres", "-D", self._data],
+            [self.binaries / "postgres", "-D", self._data],
             log=self._log,
             account=self._account,
             directory=self._data,

@@ -85,6 +85,11 @@ class Fleet:
             found[f"PMO_{service.upper()}_RELAY_DATABASE_URL"] = database.relay
         return found
 
+    def caller(self, credential: str) -> httpx2.AsyncClient:
+        """Somebody who calls with a credential."""
+        headers = {"authorization": f"Bearer {credential}"}
+        return httpx2.AsyncClient(base_url=self.system.base_url, headers=headers, timeout=30, trust_env=False)
+
     async def up(self, *options: str) -> None:
         """Migrate, then start one replica of each service."""
         await pmo(self.variables, "migrate", "all")
