@@ -17,6 +17,8 @@ class Permission(StrEnum):
     PLAN_READ = "plan.read"
     PLAN_UPDATE = "plan.update"
     PLAN_IMPORT = "plan.import"
+    BASELINE_REQUEST = "baseline.request"
+    BASELINE_APPROVE = "baseline.approve"
     OPERATION_READ = "operation.read"
     RESOURCE_READ = "resource.read"
     RATE_READ = "rate.read"
@@ -60,6 +62,7 @@ _PLANNING: Final = (
     Permission.PROJECT_DELETE,
     Permission.PLAN_UPDATE,
     Permission.PLAN_IMPORT,
+    Permission.BASELINE_REQUEST,
 )
 
 
@@ -77,7 +80,7 @@ GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
         Role.PMO_MANAGER: _all(*Permission),
         Role.PMO_ANALYST: _all(*_READ, Permission.EVENT_READ, Permission.STREAM_READ),
         Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.EVENT_READ),
-        Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ),
+        Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.BASELINE_APPROVE),
         Role.TEAM_MEMBER: _own(
             Permission.SELF_READ, Permission.PROJECT_READ, Permission.PLAN_READ, Permission.OPERATION_READ
         ),

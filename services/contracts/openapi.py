@@ -23,6 +23,7 @@ TAGS: Final = {
     "projects": "Projects and their key data.",
     "tasks": "The work breakdown structure of a project.",
     "schedule": "When things happen: dates, float and the critical path.",
+    "baselines": "What was approved of a plan, and how the plan stands to it.",
     "imports": "Plans of other tools.",
     "operations": "Long work: its progress and its result.",
     "resources": "People and other resources.",

@@ -1,6 +1,6 @@
 """The facts that projects refuses with."""
 
-from shared.errors import Conflict, ValidationFailed
+from shared.errors import Conflict, Forbidden, ValidationFailed
 
 
 class ProjectKeyTaken(Conflict):
@@ -57,6 +57,30 @@ class NewerProgressKnown(Conflict):
     code, title = "newer_progress_known", "Newer progress is known already"
     cause = "The change would count as of now, but progress as of a later instant was stated before."
     cure = "Push the progress with its own instant (`at`) to `/v1/ingest/events`."
+
+
+class NothingToBaseline(Conflict):
+    """The plan has no dates that a baseline could hold."""
+
+    code, title = "nothing_to_baseline", "There is nothing to take as a baseline"
+    cause = "The project has no scheduled task, so a baseline would hold nothing."
+    cure = "Add tasks, or mend what keeps the plan from being scheduled (`problem` of its schedule), and ask again."
+
+
+class BaselineDecided(Conflict):
+    """What became of the baseline is decided already."""
+
+    code, title = "baseline_decided", "The baseline is decided already"
+    cause = "Only a baseline that is requested can be approved, rejected or withdrawn."
+    cure = "Request another baseline."
+
+
+class OwnRequest(Forbidden):
+    """Who asks does not decide, and nobody withdraws what another asked for."""
+
+    code, title = "own_request", "Who asked for it cannot decide it"
+    cause = "Somebody else than who requested it has to approve or reject it; only who requested it may withdraw it."
+    cure = "Have somebody else with the right decide."
 
 
 class PlanFileUnreadable(ValidationFailed):

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.projects.api import imports, projects, schedules, tasks
+from services.projects.api import baselines, imports, projects, schedules, tasks
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
@@ -22,6 +22,7 @@ ROUTERS: Final = (
     projects.router,
     tasks.router,
     schedules.router,
+    baselines.router,
     imports.router,
     operations_router(NAME),
     dead_letter_router(NAME, METADATA),

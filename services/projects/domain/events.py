@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Final, Literal
 from uuid import UUID
 
+from services.projects.domain.baseline_images import BaselineRead
 from services.projects.domain.images import (
     AssignmentRead,
     CalendarRead,
@@ -57,6 +58,36 @@ class TaskProgressed(EntityEvent[ProgressRead]):
     """Someone stated a task's progress as of an instant; facts may come out of the order of their instants."""
 
     type: ClassVar[str] = "pmo.projects.task.progressed.v1"
+
+
+class BaselineRequested(EntityEvent[BaselineRead]):
+    """Somebody asked that the plan as it is be a baseline."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.requested.v1"
+
+
+class BaselineApproved(EntityEvent[BaselineRead]):
+    """A baseline is in force from now on; the tasks' own figures of it come as plan.changed."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.approved.v1"
+
+
+class BaselineSuperseded(EntityEvent[BaselineRead]):
+    """A baseline was in force until now."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.superseded.v1"
+
+
+class BaselineRejected(EntityEvent[BaselineRead]):
+    """A baseline will not be."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.rejected.v1"
+
+
+class BaselineWithdrawn(EntityEvent[BaselineRead]):
+    """Who asked for a baseline does so no more."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.withdrawn.v1"
 
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
@@ -219,6 +250,11 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     TaskUpdated,
     TaskDeleted,
     TaskProgressed,
+    BaselineRequested,
+    BaselineApproved,
+    BaselineSuperseded,
+    BaselineRejected,
+    BaselineWithdrawn,
     PlanImported,
     PlanChanged,
     SchedulePublished,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.projects.models.base import METADATA, Row
+from services.projects.models.baselines import BaselineRow, BaselineTaskRow
 from services.projects.models.imports import ImportRow
 from services.projects.models.plan import (
     AssignmentRow,
@@ -23,6 +24,8 @@ __all__ = [
     "METADATA",
     "TABLES",
     "AssignmentRow",
+    "BaselineRow",
+    "BaselineTaskRow",
     "CalendarRow",
     "DependencyRow",
     "ImportRow",

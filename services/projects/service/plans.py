@@ -23,6 +23,7 @@ from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RE
 from shared.db import Transaction
 from shared.strict_json import dumps
 from shared.working_calendar import WorkingCalendar, from_json
+from shared.working_time import WorkingTime, compile_calendars
 
 WEEKDAY: Final = ((480, 720), (780, 1020))
 USUAL_CALENDAR: Final = WorkingCalendar(
@@ -79,6 +80,15 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         remaining_work_minutes=row["remaining_work_minutes"],
         baseline=baseline,
     )
+
+
+async def project_calendar(tx: Transaction, project: asyncpg.Record) -> WorkingTime:
+    """Return the calendar that a project's own dates are counted on."""
+    rows = await repository.rows(tx, CALENDAR, project["id"])
+    calendars = [_calendar(row) for row in rows]
+    own = next((row["source_id"] for row in rows if row["id"] == project["calendar_id"]), None)
+    compiled = compile_calendars([*calendars, USUAL_CALENDAR])
+    return compiled[USUAL_CALENDAR.source_id if own is None else own]
 
 
 async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:

@@ -1,0 +1,185 @@
+"""The statements of baselines."""
+
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects.entities import BASELINE, BASELINE_TASK
+from shared.db import Transaction
+from shared.errors import NotFound
+from shared.pagination import Listing, Sort
+
+BASELINES: Final = Listing(
+    BASELINE,
+    conditions={
+        "project_id": "t.project_id = {}",
+        "status": "t.status = any({}::text[])",
+        "requested_by": "t.requested_by = {}",
+    },
+    sorts={
+        "id": Sort("t.id", "uuid"),
+        "name": Sort("t.name", "text"),
+        "created_at": Sort("t.created_at", "timestamptz"),
+        "decided_at": Sort("t.decided_at", "timestamptz", nullable=True),
+        "finish": Sort("t.finish", "timestamp", nullable=True),
+    },
+    default_sort="id",
+)
+BASELINE_TASKS: Final = Listing(
+    BASELINE_TASK,
+    conditions={
+        "baseline_id": "t.baseline_id = {}",
+        "is_summary": "t.is_summary = {}",
+        "project_id": "b.project_id = {}",
+    },
+    sorts={
+        "position": Sort("t.position", "int"),
+        "name": Sort("t.name", "text"),
+        "start": Sort("t.start", "timestamp", nullable=True),
+        "finish": Sort("t.finish", "timestamp", nullable=True),
+    },
+    default_sort="position",
+)
+
+# Work and cost of a summary are what the tasks below it come to, and what is fixed for itself.
+PRESENT: Final = """
+with recursive below as (
+  select t.id as node, t.parent_id,
+         case when t.is_summary then 0 else t.work_minutes end as work_minutes,
+         case when t.is_summary then t.fixed_cost else t.cost end as cost
+  from task t
+  where t.organization_id = $1 and t.project_id = $2 and t.is_active and t.outline_level > 0
+  union all
+  select p.id, p.parent_id, b.work_minutes, b.cost
+  from below b join task p on p.organization_id = $1 and p.id = b.parent_id
+  where p.outline_level > 0
+),
+sums as (select node, sum(work_minutes)::bigint as work_minutes, sum(cost) as cost from below group by node),
+present as (
+  select t.id, t.parent_id, t.position, t.name, t.work_breakdown_structure, t.is_summary, t.is_milestone,
+         coalesce(s.early_start, t.planned_start) as start, coalesce(s.early_finish, t.planned_finish) as finish,
+         t.duration_minutes, sums.work_minutes, sums.cost
+  from task t
+  join sums on sums.node = t.id
+  left join schedule_item s on s.organization_id = $1 and s.id = t.id
+  where t.organization_id = $1 and t.project_id = $2
+)
+"""
+
+
+async def present_total(tx: Transaction, project_id: UUID) -> asyncpg.Record:
+    """Return span, work, cost and number of tasks of a plan as it is now, and its schedule's revision."""
+    row = await tx.fetchrow(
+        PRESENT
+        + """
+select coalesce((select version from schedule where organization_id = $1 and id = $2), 0) as revision,
+       min(start) as start, max(finish) as finish, count(*)::int as tasks,
+       coalesce(sum(work_minutes) filter (where not is_summary), 0)::bigint as work_minutes,
+       coalesce((select sum(case when t.is_summary then t.fixed_cost else t.cost end) from task t
+                 where t.organization_id = $1 and t.project_id = $2 and t.is_active), 0) as cost
+from present
+""",
+        tx.organization_id,
+        project_id,
+    )
+    assert row is not None
+    return row
+
+
+async def take(tx: Transaction, project_id: UUID, baseline_id: UUID) -> None:
+    """Copy every task as it is now into a baseline."""
+    await tx.execute(
+        PRESENT
+        + """
+insert into baseline_task (organization_id, id, baseline_id, version, parent_id, position, name,
+  work_breakdown_structure, is_summary, is_milestone, start, finish, duration_minutes, work_minutes, cost)
+select $1, id, $3, 1, parent_id, position, name, work_breakdown_structure, is_summary, is_milestone, start, finish,
+       duration_minutes, work_minutes, cost
+from present
+""",
+        tx.organization_id,
+        project_id,
+        baseline_id,
+    )
+
+
+async def baseline_row(tx: Transaction, project_id: UUID, baseline_id: UUID) -> asyncpg.Record:
+    """Return a baseline of a project; raises NotFound."""
+    row = await tx.fetchrow(
+        "select * from baseline where organization_id = $1 and project_id = $2 and id = $3",
+        tx.organization_id,
+        project_id,
+        baseline_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
+    """Return the approved baseline that no other has replaced."""
+    return await tx.fetchrow(
+        "select * from baseline where organization_id = $1 and project_id = $2 and status = 'approved'",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def first_in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
+    """Return the first baseline that was approved."""
+    return await tx.fetchrow(
+        "select * from baseline where organization_id = $1 and project_id = $2 and status in ('approved', 'superseded')"
+        " order by decided_at, id limit 1",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def tasks_unlike(tx: Transaction, project_id: UUID, baseline_id: UUID) -> list[asyncpg.Record]:
+    """Return the figures that tasks are to have of a baseline, for those that have others."""
+    return await tx.fetch(
+        """
+select t.id, b.start as baseline_start, b.finish as baseline_finish, b.duration_minutes as baseline_duration_minutes,
+       b.work_minutes as baseline_work_minutes, b.cost as baseline_cost
+from task t
+left join baseline_task b on b.organization_id = $1 and b.baseline_id = $3 and b.id = t.id
+where t.organization_id = $1 and t.project_id = $2
+  and (t.baseline_start, t.baseline_finish, t.baseline_duration_minutes, t.baseline_work_minutes, t.baseline_cost)
+      is distinct from (b.start, b.finish, b.duration_minutes, b.work_minutes, b.cost)
+order by t.position, t.id
+for update of t
+""",
+        tx.organization_id,
+        project_id,
+        baseline_id,
+    )
+
+
+async def compared(
+    tx: Transaction, project_id: UUID, baseline_id: UUID, *, limit: int, after: tuple[int, UUID], leaves_only: bool
+) -> list[asyncpg.Record]:
+    """Return tasks of the plan, of the baseline, or of both, in the plan's order."""
+    return await tx.fetch(
+        PRESENT
+        + """
+select coalesce(t.id, b.id) as id, coalesce(t.position, b.position) as position, coalesce(t.name, b.name) as name,
+       coalesce(t.work_breakdown_structure, b.work_breakdown_structure) as work_breakdown_structure,
+       coalesce(t.is_summary, b.is_summary) as is_summary,
+       t.id is not null as t_there, t.start as t_start, t.finish as t_finish, t.duration_minutes as t_duration_minutes,
+       t.work_minutes as t_work_minutes, t.cost as t_cost,
+       b.id is not null as b_there, b.start as b_start, b.finish as b_finish, b.duration_minutes as b_duration_minutes,
+       b.work_minutes as b_work_minutes, b.cost as b_cost
+from present t
+full join (select * from baseline_task where organization_id = $1 and baseline_id = $3) b on b.id = t.id
+where (coalesce(t.position, b.position), coalesce(t.id, b.id)) > ($4::int, $5::uuid)
+  and not ($6 and coalesce(t.is_summary, b.is_summary))
+order by 2, 1 limit $7
+""",
+        tx.organization_id,
+        project_id,
+        baseline_id,
+        *after,
+        leaves_only,
+        limit,
+    )

@@ -1,0 +1,180 @@
+"""Baselines: taken by one, approved by another, never hidden by the next one."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from shared.testing.http import Api
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def manager(service: Api, organization: UUID) -> httpx2.AsyncClient:
+    """A project manager, who asks."""
+    return service.as_(organization, "project_manager", subject="pm")
+
+
+async def planned(client: httpx2.AsyncClient) -> str:
+    """The path of a project of the client's: a summary with two tasks one after the other, starting on a Monday."""
+    body = {"name": "Quay", "currency": "EUR", "start": "2026-03-02T08:00:00Z"}
+    project: Json = (await client.post("/v1/projects", json=body)).json()
+    path = f"/v1/projects/{project['id']}"
+    summary = (await client.post(f"{path}/tasks", json={"name": "Works"})).json()
+    for name, minutes, amount in (("Dig", 960, "100.00"), ("Pour", 480, "50.00")):
+        task = {
+            "name": name,
+            "parent_id": summary["id"],
+            "duration_minutes": minutes,
+            "work_minutes": minutes,
+            "cost": {"amount": amount, "currency": "EUR"},
+        }
+        assert (await client.post(f"{path}/tasks", json=task)).status_code == 201
+    return path
+
+
+async def taken(client: httpx2.AsyncClient, path: str, name: str = "Contract") -> httpx2.Response:
+    response = await client.post(f"{path}/baselines", json={"name": name, "reason": "as agreed"})
+    assert response.status_code == 201, response.text
+    return response
+
+
+async def decided(client: httpx2.AsyncClient, made: httpx2.Response, decision: str = "approved") -> httpx2.Response:
+    return await client.post(
+        f"{made.headers['location']}/decisions",
+        json={"decision": decision, "reason": "agreed"},
+        headers={"If-Match": made.headers["etag"]},
+    )
+
+
+async def tasks(client: httpx2.AsyncClient, path: str) -> dict[str, Json]:
+    return {task["name"]: task for task in (await client.get(f"{path}/tasks")).json()["items"]}
+
+
+async def change(client: httpx2.AsyncClient, path: str, task: Mapping[str, Any], **fields: object) -> None:
+    headers = {"If-Match": f'"{task["version"]}"'}
+    answer = await client.patch(f"{path}/tasks/{task['id']}", json=fields, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_baseline_is_asked_for_by_one_and_approved_by_another(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient
+) -> None:
+    path = await planned(manager)
+    made = await taken(manager, path)
+    body = made.json()
+    assert (body["status"], body["requested_by"], body["tasks"]) == ("requested", "pm", 3)
+    assert body["start"] == "2026-03-02T08:00:00+00:00"
+    assert body["finish"] == "2026-03-03T17:00:00+00:00"
+    assert body["work_minutes"] == 1440
+    assert body["cost"] == {"amount": "150.00", "currency": "EUR"}
+    assert (await decided(manager, made)).status_code == 403
+    approved = await decided(director, made)
+    assert approved.status_code == 200, approved.text
+    assert (approved.json()["status"], approved.json()["decided_by"]) == ("approved", "someone")
+    dig = (await tasks(director, path))["Dig"]
+    assert dig["baseline_finish"] == "2026-03-03T17:00:00+00:00"
+    assert dig["baseline_cost"] == {"amount": "100.00", "currency": "EUR"}
+    assert dig["baseline_work_minutes"] == 960
+
+
+async def test_who_asks_does_not_decide_and_nobody_else_withdraws(
+    director: httpx2.AsyncClient, service: Api, organization: UUID
+) -> None:
+    path = await planned(director)
+    made = await taken(director, path)
+    refused = await decided(director, made)
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
+    another = service.as_(organization, "pmo_manager", subject="another")
+    refused = await decided(another, made, "withdrawn")
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
+    withdrawn = await decided(director, made, "withdrawn")
+    assert withdrawn.json()["status"] == "withdrawn"
+    refused = await decided(another, withdrawn_with_location(withdrawn, made))
+    assert (refused.status_code, refused.json()["code"]) == (409, "baseline_decided")
+
+
+def withdrawn_with_location(now: httpx2.Response, made: httpx2.Response) -> httpx2.Response:
+    now.headers["location"] = made.headers["location"]
+    return now
+
+
+async def test_a_plan_without_dates_cannot_be_a_baseline(director: httpx2.AsyncClient) -> None:
+    project = (await director.post("/v1/projects", json={"name": "Nothing"})).json()
+    body = {"name": "None", "reason": "none"}
+    refused = await director.post(f"/v1/projects/{project['id']}/baselines", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_baseline")
+
+
+async def test_variance_is_told_task_by_task_and_for_the_whole(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient
+) -> None:
+    path = await planned(manager)
+    await decided(director, await taken(manager, path))
+    known = await tasks(manager, path)
+    await change(manager, path, known["Dig"], duration_minutes=1440, work_minutes=1200)
+    await manager.delete(f"{path}/tasks/{known['Pour']['id']}", headers={"If-Match": f'"{known["Pour"]["version"]}"'})
+    await manager.post(
+        f"{path}/tasks", json={"name": "Cure", "duration_minutes": 480, "parent_id": known["Works"]["id"]}
+    )
+
+    answer: Json = (await manager.get(f"{path}/variance")).json()
+    assert answer["baseline"]["name"] == "Contract"
+    found = {item["name"]: item for item in answer["items"]}
+    assert list(found) == ["Works", "Dig", "Pour", "Cure"]
+    assert found["Dig"]["presence"] == "both"
+    assert found["Dig"]["variance"] == {
+        "start_minutes": 0,
+        "finish_minutes": 480,
+        "duration_minutes": 480,
+        "work_minutes": 240,
+        "cost": {"amount": "0.00", "currency": "EUR"},
+    }
+    assert (found["Pour"]["presence"], found["Pour"]["present"]) == ("removed", None)
+    assert found["Pour"]["variance"]["cost"] == {"amount": "-50.00", "currency": "EUR"}
+    assert (found["Cure"]["presence"], found["Cure"]["baseline"]) == ("added", None)
+    assert found["Cure"]["variance"]["duration_minutes"] == 480
+    assert found["Works"]["present"]["cost"] == {"amount": "100.00", "currency": "EUR"}
+    assert answer["total"]["variance"]["finish_minutes"] == 480
+    assert answer["total"]["variance"]["work_minutes"] == 1200 - 1440
+    assert answer["total"]["variance"]["cost"] == {"amount": "-50.00", "currency": "EUR"}
+
+    pages, cursor = [], ""
+    while True:
+        page = (await manager.get(f"{path}/variance?limit=1{cursor}")).json()
+        pages += [item["name"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert pages == list(found)
+    leaves = (await manager.get(f"{path}/variance?leaves_only=true")).json()
+    assert [item["name"] for item in leaves["items"]] == ["Dig", "Pour", "Cure"]
+
+
+async def test_another_baseline_hides_nothing_of_what_came_before(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient
+) -> None:
+    path = await planned(manager)
+    first = await taken(manager, path)
+    await decided(director, first)
+    await change(manager, path, (await tasks(manager, path))["Dig"], duration_minutes=1920)
+    second = await taken(manager, path, "After the storm")
+    approved = (await decided(director, second)).json()
+    assert approved["replaces_id"] == first.json()["id"]
+    assert approved["replaced_variance"]["finish_minutes"] == 960
+    assert (await manager.get(first.headers["location"])).json()["status"] == "superseded"
+    assert (await manager.get(f"{path}/variance")).json()["total"]["variance"]["finish_minutes"] == 0
+    original = (await manager.get(f"{path}/variance?baseline=original")).json()
+    assert original["total"]["variance"]["finish_minutes"] == 960
+    held = (await manager.get(f"{first.headers['location']}/tasks?sort=position&is_summary=false")).json()["items"]
+    assert [(task["name"], task["duration_minutes"]) for task in held] == [("Dig", 960), ("Pour", 480)]
+
+
+async def test_without_an_approved_baseline_there_is_no_variance(manager: httpx2.AsyncClient) -> None:
+    path = await planned(manager)
+    await taken(manager, path)
+    assert (await manager.get(f"{path}/variance")).status_code == 404
+    assert (await manager.get(f"{path}/variance?baseline=original")).status_code == 404
