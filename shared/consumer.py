@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from shared.arrivals import continued, tell, tell_failure
 from shared.bus import WINDOW, Bus, BusDown
 from shared.db import Context, Database
 from shared.dead_letters import Letter, exhume, reason_of
@@ -176,11 +177,12 @@ class Consumer:
                 return
             await self._halves(context, arrivals, cut_is_failure=cut_is_failure)
             return
+        started = time.perf_counter()
         try:
             async with self._database.transaction(context) as tx:
                 await self._gate.take(tx, arrivals)
                 await fault("consumer.before_commit")
-            self._tell(arrivals)
+            tell(self.name, arrivals, time.perf_counter() - started)
         except EVENT_AT_FAULT as error:
             if isinstance(error, HandlerCut) and not cut_is_failure:
                 raise
@@ -197,21 +199,8 @@ class Consumer:
                     version=arrivals[0].version,
                     exc_info=cause,
                 )
+                tell_failure(self.name, arrivals[0], time.perf_counter() - started, cause)
                 await self._fail(context, arrivals[0], reason_of(cause))
-
-    def _tell(self, arrivals: Sequence[Arrival]) -> None:
-        """Log what was taken under the ids of the request that it came from, so that one search finds all of it."""
-        for arrival in arrivals:
-            if arrival.event is not None and arrival.subscription is not None:
-                log.info(
-                    "consumer.event",
-                    consumer=self.name,
-                    type=arrival.event.type,
-                    aggregate_id=str(arrival.aggregate_id),
-                    version=arrival.version,
-                    request_id=arrival.event.correlation_id,
-                    trace_id=arrival.event.traceparent[3:35],
-                )
 
     async def _halves(self, context: Context, arrivals: Sequence[Arrival], *, cut_is_failure: bool) -> None:
         middle = len(arrivals) // 2
@@ -246,6 +235,7 @@ class Consumer:
                 raise Unreadable("the event is of another producer")
         except Unreadable as error:
             return _unreadable(letter, deliveries, f"unreadable: {error}")
+        event, parent = continued(event, letter.headers)
         subscription = self._subscriptions.get(event.type)
         data: BaseModel | None = None
         mistakes: str | None = None
@@ -264,15 +254,18 @@ class Consumer:
             subscription,
             data,
             mistakes,
+            parent,
         )
 
     async def replay(self, context: Context, identifier: UUID) -> None:
         """Apply a dead letter of the organization again; raises what its handler raises, and then it stays."""
+        started = time.perf_counter()
         async with self._database.transaction(context) as tx:
             arrival = self.read(await exhume(tx, self.name, identifier), 1)
             if arrival is None or arrival.unreadable is not None:
                 raise Unreadable(arrival.unreadable if arrival and arrival.unreadable else "no event")
             await self._gate.apply(tx, [arrival])
+        tell(self.name, [arrival], time.perf_counter() - started)
 
 
 def _letter(message: Message) -> Letter:

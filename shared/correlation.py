@@ -8,8 +8,10 @@ from typing import Final
 
 from uuid_utils import uuid7
 
+from shared import tracing
+from shared.tracing import TRACEPARENT
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 _OURS: Final = frozenset({b"x-request-id", b"traceparent"})
 
@@ -21,6 +23,8 @@ class Correlation:
     request_id: str
     trace_id: str
     traceparent: str
+    parent: str = ""
+    """The traceparent that came with the request, if a valid one did."""
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The two headers as the next hop gets them."""
@@ -32,9 +36,12 @@ def identify(fields: Mapping[bytes, bytes]) -> Correlation:
     given = fields.get(b"x-request-id", b"").decode("latin-1")
     parent = fields.get(b"traceparent", b"").decode("latin-1")
     span = os.urandom(24).hex()
-    trace_id, flags = (parent[3:35], parent[53:]) if TRACEPARENT.fullmatch(parent) else (span[16:], "01")
+    trace_id = parent[3:35]
+    if TRACEPARENT.fullmatch(parent) is None:
+        parent, trace_id = "", span[16:]
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
-    return Correlation(request_id, trace_id, f"00-{trace_id}-{span[:16]}-{flags}")
+    traceparent = f"00-{trace_id}-{span[:16]}-{tracing.flags(trace_id, parent)}"
+    return Correlation(request_id, trace_id, traceparent, parent)
 
 
 def replaced(headers: Iterable[tuple[bytes, bytes]], correlation: Correlation) -> list[tuple[bytes, bytes]]:

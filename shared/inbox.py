@@ -75,6 +75,8 @@ class Arrival:
     subscription: AnySubscription | None = None
     data: BaseModel | None = None
     unreadable: str | None = None
+    parent: str = ""
+    """The traceparent of what its handling is a part of."""
 
 
 @dataclass(slots=True)

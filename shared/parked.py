@@ -1,5 +1,6 @@
 """Resuming an aggregate whose events wait: the worker's side of a consumer's gate."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from shared.arrivals import tell, tell_failure
 from shared.db import Context, Database, Transaction
 from shared.dead_letters import Letter, reason_of
 from shared.faults import fault
@@ -39,12 +41,14 @@ class Step:
     done: bool = False
     again: datetime | None = None
     alone: Parked | None = None
+    applied: Sequence[Arrival] = ()
 
 
 async def resume(gate: Gate, database: Database, context: Context, aggregate_id: UUID, read: Read) -> datetime | None:
     """Apply what waits of an aggregate and is due; returns when to look again, None when nothing waits."""
     most = AT_ONCE
     while True:
+        started = time.perf_counter()
         try:
             async with database.transaction(context) as tx:
                 step = await _step(gate, tx, aggregate_id, read, most)
@@ -56,6 +60,7 @@ async def resume(gate: Gate, database: Database, context: Context, aggregate_id:
                 await _note_failure(gate, tx, aggregate_id, reason_of(error.__cause__ or error))
             continue
         most = AT_ONCE
+        tell(gate.consumer, step.applied, time.perf_counter() - started)
         if step.alone is not None:
             await _try_alone(gate, database, context, step.alone, _arrival(step.alone, read))
         elif step.done or step.again is not None:
@@ -88,15 +93,17 @@ async def _step(gate: Gate, tx: Transaction, aggregate_id: UUID, read: Read, mos
         await _count_try(gate, tx, aggregate_id, head)
         return Step(alone=head)
     run = _contiguous(rows, most)
-    await gate.apply(tx, [_arrival(row, read) for row in run])
+    arrivals = [_arrival(row, read) for row in run]
+    await gate.apply(tx, arrivals)
     await _move(gate, tx, places, aggregate_id, run[-1].version)
     await fault("consumer.after_resume")
-    return Step()
+    return Step(applied=arrivals)
 
 
 async def _try_alone(gate: Gate, database: Database, context: Context, head: Parked, arrival: Arrival) -> None:
     """Try an event again that failed before; its try is counted already, should it take the process with it."""
     aggregate_id = arrival.aggregate_id
+    started = time.perf_counter()
     try:
         async with database.transaction(context) as tx:
             places = await gate.lock(tx, {aggregate_id})
@@ -104,9 +111,11 @@ async def _try_alone(gate: Gate, database: Database, context: Context, head: Par
                 return
             await gate.apply(tx, [arrival])
             await _move(gate, tx, places, aggregate_id, head.version)
+        tell(gate.consumer, [arrival], time.perf_counter() - started)
     except EVENT_AT_FAULT as error:
         cause = error.__cause__ or error
         log.warning("consumer.retry_failed", consumer=gate.consumer, attempts=head.attempts + 1, exc_info=cause)
+        tell_failure(gate.consumer, arrival, time.perf_counter() - started, cause)
         async with database.transaction(context) as tx:
             await tx.execute(
                 "update inbox_parked set reason = $5"

@@ -18,6 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from shared import tracing
 from shared.bus import Bus, BusDown, Refused
 from shared.events import Unreadable, envelope, subject_of
 from shared.faults import fault
@@ -242,10 +243,12 @@ class Relay:
             data=row["data"],
         )
         headers = {"Nats-Msg-Id": str(row["id"]), "Pmo-Type": kind, "Pmo-Version": str(row["version"])}
-        if row["traceparent"]:
-            headers["traceparent"] = row["traceparent"]
         await fault("relay.before_publish")
-        await self._bus.publish(self._stream, subject_of(kind, organization_id, aggregate_id), body, headers)
+        with tracing.publishing(row["traceparent"], self._stream, kind, headers["Nats-Msg-Id"]) as hop:
+            # The event keeps the place where it was recorded, the message has that of its way.
+            if hop.traceparent:
+                headers["traceparent"] = hop.traceparent
+            await self._bus.publish(self._stream, subject_of(kind, organization_id, aggregate_id), body, headers)
         await fault("relay.after_publish")
 
     async def _settle(self, connection: "Connection") -> None:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import schema
+from shared import schema, tracing
 from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 DATABASE_PATIENCE_SECONDS: Final = 60.0
 LARGEST_BODY: Final = 50 * 1024 * 1024
+UNMATCHED: Final = "none"
 
 
 async def connect_database(settings: ServiceSettings, name: str) -> Database:
@@ -98,8 +99,11 @@ class Measured:
             await self._app(scope, receive, observe)
         finally:
             seconds = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path", "none")
+            route = getattr(scope.get("route"), "path", UNMATCHED)
             REQUEST_SECONDS.labels(self._service, scope["method"], route, status).observe(seconds)
+            if tracing.recorder is not None and correlation is not None:
+                template = "" if route == UNMATCHED else route
+                tracing.served(scope, correlation.traceparent, correlation.parent, template, status, seconds)
             if scope["method"] != "GET" or status >= 400:
                 log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
@@ -160,6 +164,7 @@ def compose(
         app.state.is_stopping = False
         async with AsyncExitStack() as stack:
             stack.enter_context(told_to_stop(stopping))
+            await stack.enter_async_context(tracing.recording(name, settings.traces))
             database = await connect_database(settings, name)
             stack.push_async_callback(database.close)
             app.state.database = database

@@ -49,6 +49,9 @@ class ServiceSettings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535)
     database_pool_size: int = Field(default=10, ge=2, le=100)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: Literal["none", "otlp", "console"] = Field(
+        default="none", description="Where spans go: over OTLP/HTTP as OTEL_EXPORTER_OTLP_ENDPOINT says, or to stderr."
+    )
     environment: Literal["production", "local", "test"] = Field(
         default="production", description="`local` is what `pmo up` sets; only `test` may run without durability."
     )

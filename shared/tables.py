@@ -21,7 +21,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlmodel import Field, SQLModel
 
 NAMING: Final = {
@@ -122,6 +122,7 @@ def infrastructure(metadata: MetaData) -> None:
         Column("attempts", Integer, nullable=False, server_default="0"),
         Column("not_before", DateTime(timezone=True)),
         Column("error", Text),
+        Column("traceparents", ARRAY(Text), nullable=False, server_default=text("'{}'")),
         Index("ix_work_pending_kind_requested_at", "kind", "requested_at"),
         comment="Work that a commit asked for; the ticket changes with each new request.",
         postgresql_with={"fillfactor": 70},

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -19,6 +19,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
+from shared import tracing
 from shared.db import Context, Database, Transaction
 from shared.dead_letters import reason_of
 from shared.faults import fault
@@ -68,13 +69,15 @@ _UNLOCK: Final = "select pg_advisory_unlock(hashtextextended(name, 1)) from unne
 
 
 _REQUEST: Final = """
-insert into work_pending as w (organization_id, kind, key, ticket, not_before)
-select $1, kind, key, gen_random_uuid(), now() + make_interval(secs => delay)
-from unnest($2::text[], $3::text[], $4::float8[]) as r(kind, key, delay)
+insert into work_pending as w (organization_id, kind, key, ticket, not_before, traceparents)
+select $1, kind, key, gen_random_uuid(), now() + make_interval(secs => delay), array_remove(array[traceparent], '')
+from unnest($2::text[], $3::text[], $4::float8[], $5::text[]) as r(kind, key, delay, traceparent)
 on conflict (organization_id, kind, key) do update
 set ticket = excluded.ticket, attempts = 0, error = null, requested_at = now(),
-    not_before = least(w.not_before, excluded.not_before)
+    not_before = least(w.not_before, excluded.not_before),
+    traceparents = (excluded.traceparents || w.traceparents)[1:8]
 """
+# Work that is asked for several times before it is done belongs to the newest trace; some others are linked.
 
 
 @dataclass(slots=True)
@@ -82,19 +85,20 @@ class _Requests:
     """What a transaction asks for, written at its end: in one order, so that no two wait for each other in a ring."""
 
     organization_id: UUID
-    delays: dict[tuple[str, str], float] = field(default_factory=dict)
+    asked: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+    """(kind, key) -> delay and traceparent."""
 
     def statement(self) -> tuple[str, Sequence[object]]:
-        asked = sorted(self.delays.items())
-        kinds, keys = [kind for (kind, _), _ in asked], [key for (_, key), _ in asked]
-        return _REQUEST, (self.organization_id, kinds, keys, [delay for _, delay in asked])
+        rows = [(*name, *asked) for name, asked in sorted(self.asked.items())]
+        return _REQUEST, (self.organization_id, *map(list, zip(*rows, strict=True)))
 
 
 async def request(tx: Transaction, kind: str, key: str, *, delay: float = 0.0) -> None:
     """Ask for work on a key once this transaction has committed; of several requests the earliest time counts."""
     requests = tx.closing.setdefault("work", _Requests(tx.organization_id))
     assert isinstance(requests, _Requests)
-    requests.delays[kind, key] = min(delay, requests.delays.get((kind, key), delay))
+    earlier, _ = requests.asked.get((kind, key), (delay, ""))
+    requests.asked[kind, key] = min(delay, earlier), tx.context.traceparent
     tx.wake("work", after=delay)
 
 
@@ -192,9 +196,8 @@ class Worker:
         return started
 
     async def _work(self, item: Item) -> None:
-        context = Context(item.organization_id, actor=f"worker:{item.kind}")
         try:
-            await self._attempt(item, context)
+            await self._attempt(item, Context(item.organization_id, actor=f"worker:{item.kind}"))
         except Exception as error:  # the loop must live: what failed stays pending and is found again
             log.warning("worker.interrupted", kind=item.kind, key=item.key, reason=reason_of(error))
             await asyncio.sleep(random.uniform(0.5, 1.0))
@@ -207,8 +210,8 @@ class Worker:
         # Read under the lock: another replica may have done it since it was discovered.
         async with self._database.transaction(context, read_only=True) as tx:
             row = await tx.fetchrow(
-                "select ticket, attempts from work_pending where organization_id = $1 and kind = $2 and key = $3"
-                " and (not_before is null or not_before <= now())",
+                "select ticket, attempts, traceparents from work_pending where organization_id = $1 and kind = $2"
+                " and key = $3 and (not_before is null or not_before <= now())",
                 item.organization_id,
                 item.kind,
                 item.key,
@@ -217,7 +220,11 @@ class Worker:
             return
         started = time.monotonic()
         try:
-            again = await self._handlers[item.kind](self._database, context, item.key)
+            with tracing.working(item.kind, row["traceparents"], row["attempts"] + 1) as hop:
+                if hop.traceparent:
+                    structlog.contextvars.bind_contextvars(trace_id=hop.traceparent[3:35])
+                within = replace(context, traceparent=hop.traceparent)
+                again = await self._handlers[item.kind](self._database, within, item.key)
             await fault("worker.before_delete")
         except Exception as error:
             FAILURES.labels(item.kind).inc()

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 from services.gateway.proxy.client import Outgoing, Upstream
+from shared import tracing
 from shared.auth import InternalTokenMinter, Principal
 from shared.correlation import Correlation
 from shared.errors import UpstreamInvalid
@@ -32,6 +33,13 @@ class Services:
 
     async def get(self, service: str, segments: tuple[str, ...], query: Mapping[str, str], seconds: float) -> Reply:
         """Return a service's answer to a GET; raises a Problem when there is none in time."""
+        with tracing.calling(self.correlation.traceparent, service, "GET") as hop:
+            here = replace(self, correlation=replace(self.correlation, traceparent=hop.traceparent))
+            reply = await here._get(service, segments, query, seconds)
+            tracing.answered(hop, reply.status)
+        return reply
+
+    async def _get(self, service: str, segments: tuple[str, ...], query: Mapping[str, str], seconds: float) -> Reply:
         upstream = self.upstreams[service]
         target = "/v1/" + "/".join(quote(segment, safe="") for segment in segments)
         if query:

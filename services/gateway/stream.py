@@ -27,6 +27,7 @@ from prometheus_client import Gauge
 
 from services.gateway.domain.live import SERVICES, Wanted, shown
 from services.gateway.errors import TooManyStreams
+from shared import tracing
 from shared.bus import Bus, BusDown
 from shared.errors import Unavailable
 from shared.follow import Followed, HistoryGone, StreamState, follow, stream_state
@@ -99,8 +100,19 @@ class _Step:
     service: str
     turn: int
     sequence: int
-    event: tuple[str, bytes] | None = None
+    event: "Shown | None" = None
     gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event as a client sees it; the traceparent is that of its publishing."""
+
+    type: str
+    id: str
+    data: bytes
+    traceparent: str
+    taken: float
 
 
 @dataclass(slots=True, eq=False)
@@ -198,6 +210,8 @@ class Streams:
                     return
                 if (frame := await self._frame(client, step)) is not None:
                     yield frame
+                    if tracing.recorder is not None:
+                        _delivered(step)
             if loop.time() >= tick:
                 if not await client.watch.still_allowed():
                     return
@@ -214,8 +228,7 @@ class Streams:
         client.places[step.service] = (client.places[step.service][0], step.sequence)
         if step.event is None:
             return None
-        name, data = step.event
-        return format_sse_event(data_str=data.decode(), event=name, id=self._token(client))
+        return format_sse_event(data_str=step.event.data.decode(), event=step.event.type, id=self._token(client))
 
     async def _restart(self, client: _Client, service: str) -> bytes:
         """Go on with what comes from now on in a stream whose history is gone, and tell the client."""
@@ -269,8 +282,14 @@ class Streams:
         return [s for s in client.pumps if s in self._states and incarnation(self._states[s]) != client.places[s][0]]
 
 
-def visible(wanted: Wanted, message: Followed) -> tuple[str, bytes] | None:
-    """Return type and JSON of a message as the client is to see it; None if it is not to see it."""
+def _delivered(step: _Step) -> None:
+    if (event := step.event) is not None:
+        seconds = time.monotonic() - event.taken
+        tracing.delivered(event.traceparent, step.service.upper(), event.type, event.id, seconds)
+
+
+def visible(wanted: Wanted, message: Followed) -> Shown | None:
+    """Return a message as the client is to see it; None if it is not to see it."""
     if not wanted.takes_type(message.headers.get("Pmo-Type", "")):
         return None
     try:
@@ -280,4 +299,7 @@ def visible(wanted: Wanted, message: Followed) -> tuple[str, bytes] | None:
     if not isinstance(event, dict) or not wanted.takes(event):
         return None
     seen = shown(event)
-    return None if seen is None else (str(event["type"]), orjson.dumps(seen))
+    if seen is None:
+        return None
+    place = message.headers.get("traceparent", "")
+    return Shown(str(event["type"]), str(event.get("id", "")), orjson.dumps(seen), place, time.monotonic())

@@ -22,19 +22,20 @@ from services.kpi.service.facts import (
 )
 from shared import worker
 from shared.db import Transaction
-from shared.messaging import ReadEvent, Subscription
+from shared.events import Received
+from shared.messaging import ReadEvent, Subscription, caused_by
 
 
-async def _evaluate(tx: Transaction, projects: Iterable[UUID]) -> None:
-    """Ask for new metrics of projects, in one order so that no two transactions wait for each other."""
-    for project_id in sorted(set(projects)):
-        await worker.request(tx, EVALUATE, str(project_id))
+async def _evaluate(tx: Transaction, projects: Iterable[tuple[UUID, Received]]) -> None:
+    """Ask for new metrics of projects because of events; the last one's trace goes on with them."""
+    for project_id, event in dict(projects).items():
+        await worker.request(caused_by(tx, event), EVALUATE, str(project_id))
 
 
 async def keep_projects(tx: Transaction, events: Sequence[ReadEvent[ProjectChanged]]) -> None:
     """Keep projects as they are now."""
     await facts.store_projects(tx, (each.data.after.fact for each in events))
-    await _evaluate(tx, (each.data.after.id for each in events))
+    await _evaluate(tx, ((each.data.after.id, each.event) for each in events))
 
 
 async def delete_projects(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
@@ -46,20 +47,20 @@ async def delete_projects(tx: Transaction, events: Sequence[ReadEvent[Deleted]])
 async def keep_tasks(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
     """Keep tasks as they are now."""
     await facts.store_tasks(tx, (each.data.after.fact(each.data.id, each.data.version) for each in events))
-    await _evaluate(tx, (each.event.aggregate_id for each in events))
+    await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
 async def delete_tasks(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
     """Forget tasks and what was stated of them."""
     deleted = (TaskFact(each.event.aggregate_id, each.data.id, each.data.version, is_deleted=True) for each in events)
     await facts.store_tasks(tx, deleted)
-    await _evaluate(tx, (each.event.aggregate_id for each in events))
+    await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
 async def keep_progress(tx: Transaction, events: Sequence[ReadEvent[TaskProgressed]]) -> None:
     """Keep what was stated of tasks."""
     await facts.store_progress(tx, (each.data.after.fact(each.event.version) for each in events))
-    await _evaluate(tx, (each.event.aggregate_id for each in events))
+    await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
 async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
@@ -96,7 +97,8 @@ async def _evaluate_whole(
     tx: Transaction, events: Sequence[ReadEvent[PlanImported]] | Sequence[ReadEvent[PlanChanged]]
 ) -> None:
     """A plan is worth evaluating once the last piece of what changed in it has come."""
-    await _evaluate(tx, (each.data.project.id for each in events if each.data.chunk == each.data.chunks))
+    whole = (each for each in events if each.data.chunk == each.data.chunks)
+    await _evaluate(tx, ((each.data.project.id, each.event) for each in whole))
 
 
 ON_PROJECTS: Final[tuple[Subscription[Any], ...]] = (

@@ -13,6 +13,10 @@ LOCAL_ORIGINS: Final = ("http://localhost:*", "http://127.0.0.1:*")
 """Front ends under development on this machine, whatever their port."""
 
 
+TRACES: Final = "PMO_TRACES"
+"""Where spans go is for whoever starts the system to say, as are OpenTelemetry's own variables."""
+
+
 def for_services(
     databases: Mapping[str, ServiceDatabase], nats: NatsServer, secrets: keys.Keys, ports: Mapping[str, int]
 ) -> dict[str, dict[str, str]]:
@@ -58,5 +62,5 @@ def _of_the_gateway(secrets: keys.Keys, ports: Mapping[str, int]) -> dict[str, s
 
 def _inherited() -> dict[str, str]:
     # Settings of another installation that happen to be in the shell must not reach this one.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PMO_")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PMO_") or name == TRACES}
     return own | {"PYTHONUNBUFFERED": "1"}

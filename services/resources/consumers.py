@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from services.resources.repository.facts import Fact
 from services.resources.service import plans
 from services.resources.service.facts import Deleted, PlanChanged, ProjectChanged, SchedulePublished, TaskChanged
 from shared.db import Transaction
-from shared.messaging import ReadEvent, Subscription
+from shared.messaging import ReadEvent, Subscription, caused_by
 
 
 async def on_project_changed(tx: Transaction, events: Sequence[ReadEvent[ProjectChanged]]) -> None:
     """A project was created or updated."""
     for event in events:
-        await plans.store_project(tx, event.data.after)
+        await plans.store_project(caused_by(tx, event.event), event.data.after)
 
 
 async def on_project_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
@@ -24,31 +25,33 @@ async def on_project_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted
 
 async def on_task_changed(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
     """Tasks were created or updated."""
-    by_project: dict[object, list[Fact]] = {}
+    by_project: dict[UUID, list[Fact]] = {}
+    newest = {event.data.after.project_id: event.event for event in events}
     for event in events:
         image = event.data.after
         fact = Fact(image.project_id, event.data.id, event.data.version, plans.task_values(image))
         by_project.setdefault(image.project_id, []).append(fact)
-    for tasks in by_project.values():
-        await plans.store_tasks(tx, tasks)
+    for project_id, tasks in by_project.items():
+        await plans.store_tasks(caused_by(tx, newest[project_id]), tasks)
 
 
 async def on_task_deleted(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
     """Tasks were deleted; the root of their events is the project."""
     for event in events:
-        await plans.store_tasks(tx, [Fact(event.event.aggregate_id, event.data.id, event.data.version, None)])
+        fact = Fact(event.event.aggregate_id, event.data.id, event.data.version, None)
+        await plans.store_tasks(caused_by(tx, event.event), [fact])
 
 
 async def on_plan_changed(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]) -> None:
     """Pieces of plans that were imported or changed have come."""
     for event in events:
-        await plans.store_changes(tx, event.data)
+        await plans.store_changes(caused_by(tx, event.event), event.data)
 
 
 async def on_schedule_published(tx: Transaction, events: Sequence[ReadEvent[SchedulePublished]]) -> None:
     """Pieces of schedules have come."""
     for event in events:
-        await plans.store_schedule(tx, event.data)
+        await plans.store_schedule(caused_by(tx, event.event), event.data)
 
 
 SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {

@@ -31,13 +31,13 @@ XML: Final = {"Content-Type": "application/xml"}
 
 
 @contextmanager
-def standing() -> Iterator[tuple[System, psutil.Process]]:
-    """A system of one's own, and its supervisor; nothing is left of it."""
+def standing(variables: Mapping[str, str] | None = None) -> Iterator[tuple[System, psutil.Process]]:
+    """A system of one's own, with these variables besides, and its supervisor; nothing is left of it."""
     parent = Path(tempfile.mkdtemp(prefix="pmo-test-"))
     parent.chmod(0o711)
     data = parent / "data"
     try:
-        process, answer = started(data)
+        process, answer = started(data, variables=variables)
         try:
             with httpx2.Client(base_url=answer["base_url"], timeout=30, trust_env=False) as client:
                 yield System(answer["base_url"], data, client), psutil.Process(process.pid)

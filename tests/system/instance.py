@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -37,13 +38,16 @@ def _end_with_parent() -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def started(data: Path, *flags: str) -> tuple["subprocess.Popen[str]", dict[str, str]]:
-    """Start a `pmo up` and wait until it is ready; returns it and what it said."""
+def started(
+    data: Path, *flags: str, variables: Mapping[str, str] | None = None
+) -> tuple["subprocess.Popen[str]", dict[str, str]]:
+    """Start a `pmo up`, with these variables besides, and wait until it is ready; returns it and what it said."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "services", "up", "--json", "--port", "0", "--data", str(data), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(variables or {})},
         start_new_session=True,
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - takes no lock
     )

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -45,9 +45,10 @@ def until(check: Callable[[], Value | None], seconds: float = 20.0) -> Value:
     return answer
 
 
-def imported(caller: Caller, plan: Path) -> dict[str, Any]:
+def imported(caller: Caller, plan: Path, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Import a plan and return the operation's result."""
-    response = caller("POST", "/v1/imports?format=mspdi", content=plan.read_bytes(), headers=XML)
+    sent = {**XML, **(headers or {})}
+    response = caller("POST", "/v1/imports?format=mspdi", content=plan.read_bytes(), headers=sent)
     assert response.status_code == 202, response.text
     operation = until(lambda: _ended(caller, response.headers["location"]))
     assert operation["status"] == "succeeded", operation["problem"]

@@ -12,8 +12,9 @@ from services.gateway.proxy.authentication import Authenticator, Caller
 from services.gateway.proxy.client import Upstream
 from services.gateway.proxy.cors import Cors
 from services.gateway.proxy.observe import BROKEN_OFF, CLIENT_CLOSED, UNMATCHED, Metrics, access_logger
-from services.gateway.proxy.proxy import BrokenOff, ClientGone, Passage, forward
+from services.gateway.proxy.proxy import BrokenOff, ClientGone, Passage, forward, traced
 from services.gateway.proxy.routes import GATEWAY, Route, RouteTable
+from shared import tracing
 from shared.auth import InternalTokenMinter
 from shared.correlation import identify, replaced
 from shared.errors import Forbidden, Overloaded, Problem
@@ -181,7 +182,7 @@ class ProxyApp:
             declared=request.declared,
         )
         try:
-            request.status = await forward(passage)
+            request.status = await (forward(passage) if tracing.recorder is None else traced(passage))
         finally:
             request.started = passage.started
 
@@ -243,6 +244,9 @@ class ProxyApp:
         route, scope = request.route, request.scope
         template = route.template if route is not None else UNMATCHED
         self._metrics.observe(route.method if route is not None else "OTHER", template, request.status, seconds)
+        if tracing.recorder is not None:
+            own, parent = request.correlation.traceparent, request.correlation.parent
+            tracing.served(scope, own, parent, route.template if route else "", request.status, seconds)
         caller = request.caller.principal if request.caller is not None else None
         client = scope.get("client")
         self._log.info(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Final
 from uuid import UUID
 
@@ -112,7 +112,7 @@ async def run_import(database: Database, context: Context, key: str) -> None:
         if not await operations.running(tx, row["operation_id"]):
             await _close(tx, row, "cancelled", None)
             return
-    author = Context(context.organization_id, row["actor"], row["request_id"])
+    author = replace(context, actor=row["actor"], correlation_id=row["request_id"])
     try:
         plan = await asyncio.to_thread(read_mspdi, _pieces(row["content"]))
         try:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from services.gateway.proxy.api_keys import ApiKey, hash_secret, verify_api_key
 from services.gateway.proxy.cors import Cors
-from shared.correlation import REQUEST_ID, TRACEPARENT, identify
+from shared.correlation import REQUEST_ID, identify
 from shared.errors import BadRequest, Misdirected, NotFound, Unauthenticated
 from shared.guard import Checker, Rules, check_target, combine, content_length
+from shared.tracing import TRACEPARENT
 from tests.service.gateway.harness import new_api_key
 
 ORGANIZATION = UUID("0190c0de-0000-7000-8000-0000000000aa")
