@@ -50,8 +50,16 @@ class DecisionCreate(Schema):
         json_schema_extra={"examples": [{"decision": "approved", "reason": "Agreed in the steering board."}]}
     )
 
-    decision: Literal["approved", "rejected", "withdrawn"]
-    """Approved and rejected by somebody else than who requested it; withdrawn only by them."""
+    decision: Literal["approved", "rejected"]
+    """By somebody else than who requested it."""
+    reason: Reason
+
+
+class WithdrawalCreate(Schema):
+    """Why a baseline is withdrawn."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The storm changed the sequence."}]})
+
     reason: Reason
 
 
@@ -124,7 +132,7 @@ async def list_baseline_tasks(
 async def decide_baseline(
     call: Current, project_id: ProjectRef, baseline_id: BaselineRef, body: DecisionCreate
 ) -> Response:
-    """Approve or reject a requested baseline, with `If-Match`; who requested it cannot, and may only withdraw it.
+    """Approve or reject a requested baseline, with `If-Match`; who requested it cannot.
 
     An approved baseline is in force: the tasks' baseline figures, and with them earned value, are measured against it.
     The one before it is superseded and stays; `replaced_variance` keeps how the new one stood to it.
@@ -136,6 +144,22 @@ async def decide_baseline(
         identifier_of(baseline_id),
         call.expected,
         service.Decision(BaselineStatus(body.decision), body.reason),
+    )
+    return call.written(written)
+
+
+@router.post(
+    "/baselines/{baseline_id}/withdrawal",
+    response_model=BaselineRead,
+    **operation(Permission.BASELINE_REQUEST, 404, 409, 412, 413, 415, 428),
+)
+async def withdraw_baseline(
+    call: Current, project_id: ProjectRef, baseline_id: BaselineRef, body: WithdrawalCreate
+) -> Response:
+    """Withdraw a baseline that the caller requested and nobody has decided, with `If-Match`."""
+    decision = service.Decision(BaselineStatus.WITHDRAWN, body.reason)
+    written = await service.decide_baseline(
+        call.tx, project_id, call.own_only, identifier_of(baseline_id), call.expected, decision
     )
     return call.written(written)
 

@@ -43,11 +43,12 @@ async def taken(client: httpx2.AsyncClient, path: str, name: str = "Contract") -
 
 
 async def decided(client: httpx2.AsyncClient, made: httpx2.Response, decision: str = "approved") -> httpx2.Response:
-    return await client.post(
-        f"{made.headers['location']}/decisions",
-        json={"decision": decision, "reason": "agreed"},
-        headers={"If-Match": made.headers["etag"]},
-    )
+    headers = {"If-Match": made.headers["etag"]}
+    if decision == "withdrawn":
+        body = {"reason": "no longer"}
+        return await client.post(f"{made.headers['location']}/withdrawal", json=body, headers=headers)
+    body = {"decision": decision, "reason": "agreed"}
+    return await client.post(f"{made.headers['location']}/decisions", json=body, headers=headers)
 
 
 async def tasks(client: httpx2.AsyncClient, path: str) -> dict[str, Json]:
@@ -93,13 +94,15 @@ async def test_who_asks_does_not_decide_and_nobody_else_withdraws(
     assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
     withdrawn = await decided(director, made, "withdrawn")
     assert withdrawn.json()["status"] == "withdrawn"
-    refused = await decided(another, withdrawn_with_location(withdrawn, made))
+    body, headers = {"decision": "approved", "reason": "late"}, {"If-Match": withdrawn.headers["etag"]}
+    refused = await another.post(f"{made.headers['location']}/decisions", json=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (409, "baseline_decided")
 
 
-def withdrawn_with_location(now: httpx2.Response, made: httpx2.Response) -> httpx2.Response:
-    now.headers["location"] = made.headers["location"]
-    return now
+async def test_a_project_manager_withdraws_what_they_asked_for(manager: httpx2.AsyncClient) -> None:
+    path = await planned(manager)
+    withdrawn = await decided(manager, await taken(manager, path), "withdrawn")
+    assert withdrawn.json()["status"] == "withdrawn"
 
 
 async def test_a_plan_without_dates_cannot_be_a_baseline(director: httpx2.AsyncClient) -> None:
