@@ -22,6 +22,7 @@ TAGS: Final = {
     "me": "Who is calling.",
     "projects": "Projects and their key data.",
     "tasks": "The work breakdown structure of a project.",
+    "dependencies": "Which task waits for which.",
     "schedule": "When things happen: dates, float and the critical path.",
     "baselines": "What was approved of a plan, and how the plan stands to it.",
     "imports": "Plans of other tools.",

@@ -51,6 +51,22 @@ class TaskIsSummary(Conflict):
     cure = "State the progress of the tasks below it."
 
 
+class DependencyCycle(Conflict):
+    """Tasks would wait for each other."""
+
+    code, title = "dependency_cycle", "Tasks would wait for each other"
+    cause = "The change closes a loop of dependencies, through summaries too; errors[] names its tasks in order."
+    cure = "Leave out or turn around one of the dependencies of the loop."
+
+
+class DependencyExists(Conflict):
+    """The two tasks are linked in this way already."""
+
+    code, title = "dependency_exists", "The two tasks are linked in this way already"
+    cause = "Two tasks have at most one dependency of each type from the one to the other."
+    cure = "Change that dependency, or use another type."
+
+
 class NewerProgressKnown(Conflict):
     """Progress as of a later instant is known already."""
 

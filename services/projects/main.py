@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.projects.api import baselines, imports, projects, schedules, tasks
+from services.projects.api import baselines, dependencies, imports, projects, schedules, tasks
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
@@ -21,6 +21,7 @@ TITLE: Final = "Projects"
 ROUTERS: Final = (
     projects.router,
     tasks.router,
+    dependencies.router,
     schedules.router,
     baselines.router,
     imports.router,

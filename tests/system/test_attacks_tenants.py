@@ -13,7 +13,7 @@ from services.local.demo import EXAMPLE_PLAN
 from tests.system.contract import Operation, operations
 from tests.system.instance import DIRECTOR, Caller, System, refused
 from tests.system.ways import Everything, settled
-from tests.system.writes import CREATE_PROJECT, CREATE_TASK, INGEST, UPDATE_PROJECT, UPDATE_TASK
+from tests.system.writes import INGEST, OF_PLANS
 
 pytestmark = pytest.mark.usefixtures("unfailing")
 
@@ -37,7 +37,7 @@ def stranger_to(ids: Mapping[str, str]) -> dict[str, str]:
     return {name: f"projects-{uuid.uuid4()}" if name == "operation_id" else str(uuid.uuid4()) for name in ids}
 
 
-BODIES = {write.name.replace("_", ""): write for write in (CREATE_PROJECT, CREATE_TASK, UPDATE_PROJECT, UPDATE_TASK)}
+BODIES = {write.name.replace("_", ""): write for write in OF_PLANS}
 
 
 def attack(caller: Caller, operation: Operation, ids: Mapping[str, str]) -> httpx2.Response:

@@ -4,6 +4,7 @@ import json
 import unicodedata
 import uuid
 
+import httpx2
 import pytest
 
 from tests.system.instance import DIRECTOR, Caller, System, dumps, refused
@@ -133,6 +134,31 @@ def test_row_71_no_task_can_be_moved_below_itself_or_below_its_own(system: Syste
         refused(response, 422, "validation", parent)
     for own in ("id", "predecessors", "successors", "dependencies"):
         refused(caller("POST", tasks, json={"name": "Loop", own: [plan.task]}), 422, "validation", plan.task)
+
+
+def test_row_71_a_loop_of_dependencies_is_refused_and_named(system: System) -> None:
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    plan = Plan.make(caller)
+    tasks, links = f"/v1/projects/{plan.project}/tasks", f"/v1/projects/{plan.project}/dependencies"
+    summary, last = (caller("POST", tasks, json={"name": name}).json()["id"] for name in ("Summary", "Last"))
+    child = caller("POST", tasks, json={"name": "Child", "parent_id": summary}).json()["id"]
+
+    def link(before: str, after: str) -> httpx2.Response:
+        return caller("POST", links, json={"predecessor_id": before, "successor_id": after})
+
+    assert link(plan.task, summary).status_code == 201
+    assert link(child, last).status_code == 201
+    for before, after, loop in (
+        (last, plan.task, {plan.task, summary, child, last}),
+        (child, summary, {child, summary}),
+        (summary, child, {child, summary}),
+    ):
+        response = link(before, after)
+        refused(response, 409, "dependency_cycle")
+        assert {error["detail"] for error in response.json()["errors"]} == loop
+    refused(link(child, child), 422, "validation", child)
+    assert caller("GET", f"{links}?include_total=true").json()["total"] == 2
+    assert caller("GET", f"/v1/projects/{plan.project}/schedule").json()["problem"] is None
 
 
 def test_row_72_two_spellings_of_one_source_id_are_one(system: System) -> None:

@@ -30,6 +30,7 @@ class Everything:
         assert operation["status"] == "succeeded"
         project, position = operation["result"]["project_id"], operation["result"]["position"]
         task = caller("GET", f"/v1/projects/{project}/tasks?limit=1&is_summary=false").json()["items"][0]["id"]
+        link = caller("GET", f"/v1/projects/{project}/dependencies?limit=1").json()["items"][0]["id"]
         wait = {"pmo-wait-for": position}
         resources = settled(caller, f"/v1/resources?project_id={project}&limit=1", **wait)["items"]
         assert settled(caller, f"/v1/projects/{project}/kpis", **wait)
@@ -39,6 +40,7 @@ class Everything:
         ids = {
             "project_id": project,
             "task_id": task,
+            "dependency_id": link,
             "resource_id": resources[0]["id"],
             "client_id": client.json()["id"],
             "event_id": received["id"],

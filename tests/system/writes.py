@@ -91,6 +91,15 @@ CREATE_TASK: Final = Write("create_task", "POST", "/v1/projects/{project}/tasks"
 UPDATE_TASK: Final = Write(
     "update_task", "PATCH", "/v1/projects/{project}/tasks/{task}", {"percent_complete": 10}, MERGE_PATCH
 )
+CREATE_DEPENDENCY: Final = Write(
+    "create_dependency",
+    "POST",
+    "/v1/projects/{project}/dependencies",
+    {"predecessor_id": str(uuid.UUID(int=1)), "successor_id": str(uuid.UUID(int=2))},
+)
+UPDATE_DEPENDENCY: Final = Write(
+    "update_dependency", "PATCH", "/v1/projects/{project}/dependencies/{task}", {"lag": 10}, MERGE_PATCH
+)
 CREATE_API_CLIENT: Final = Write("create_api_client", "POST", "/v1/api-clients", {"name": "New", "scopes": ["read"]})
 INGEST: Final = Write(
     "ingest",
@@ -110,6 +119,9 @@ INGEST: Final = Write(
     },
     CLOUD_EVENT,
 )
+
+OF_PLANS: Final = (CREATE_PROJECT, UPDATE_PROJECT, CREATE_TASK, UPDATE_TASK, CREATE_DEPENDENCY, UPDATE_DEPENDENCY)
+"""Writes of what an organization keeps apart from others."""
 
 WRITES: Final = (CREATE_PROJECT, UPDATE_PROJECT, CREATE_TASK, UPDATE_TASK, CREATE_API_CLIENT, INGEST)
 

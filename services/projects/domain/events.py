@@ -90,6 +90,24 @@ class BaselineWithdrawn(EntityEvent[BaselineRead]):
     type: ClassVar[str] = "pmo.projects.baseline.withdrawn.v1"
 
 
+class DependencyCreated(EntityEvent[DependencyRead]):
+    """Two tasks were linked."""
+
+    type: ClassVar[str] = "pmo.projects.dependency.created.v1"
+
+
+class DependencyUpdated(EntityEvent[DependencyRead]):
+    """A link between two tasks was changed."""
+
+    type: ClassVar[str] = "pmo.projects.dependency.updated.v1"
+
+
+class DependencyDeleted(EntityEvent[DependencyRead]):
+    """A link between two tasks was removed."""
+
+    type: ClassVar[str] = "pmo.projects.dependency.deleted.v1"
+
+
 Action = Literal["created", "updated", "unchanged", "deleted"]
 
 
@@ -255,6 +273,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     BaselineSuperseded,
     BaselineRejected,
     BaselineWithdrawn,
+    DependencyCreated,
+    DependencyUpdated,
+    DependencyDeleted,
     PlanImported,
     PlanChanged,
     SchedulePublished,

@@ -59,6 +59,7 @@ DEPENDENCY: Final = Entity(
     table(DependencyRow),
     {**plain("id", "version", "project_id", "predecessor_id", "successor_id", "type", "lag", "lag_unit"), **STAMPS},
     root="project_id",
+    join=JOIN_PROJECT,
 )
 PLAN_RESOURCE: Final = Entity(
     "projects",

@@ -92,7 +92,20 @@ class DependencyRow(Row, table=True):
     """A link between two tasks of a project."""
 
     __tablename__ = "dependency"
-    __table_args__ = (project_key(), Index("ix_dependency_project", "organization_id", "project_id", "id"))
+    __table_args__ = (
+        project_key(),
+        Index("ix_dependency_project", "organization_id", "project_id", "id"),
+        Index(
+            "uq_dependency_pair",
+            "organization_id",
+            "project_id",
+            "predecessor_id",
+            "successor_id",
+            "type",
+            unique=True,
+        ),
+        Index("ix_dependency_successor", "organization_id", "project_id", "successor_id", "id"),
+    )
     project_id: UUID
     predecessor_id: UUID
     successor_id: UUID
