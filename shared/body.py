@@ -8,21 +8,24 @@ from typing import IO, Final
 
 from fastapi import Request
 
+from shared.binding import Query
 from shared.errors import FieldError, PayloadTooLarge, UnsupportedEncoding, UnsupportedMediaType, ValidationFailed
 from shared.types import FORBIDDEN
 
 SPOOL_MEMORY: Final = 1024 * 1024
 
 
-def check_query(request: Request, known: set[str], repeatable: set[str]) -> None:
+def check_query(request: Request, query: Query) -> None:
     """Refuse unknown query parameters, repeated ones that are not lists, and characters that no text has."""
+    if not request.scope["query_string"]:
+        return
     seen: set[str] = set()
     errors = []
     for name, value in request.query_params.multi_items():
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none"
+        if name not in query.known:
+            allowed = ", ".join(sorted(query.known)) or "none"
             errors.append(FieldError("query", "unknown_parameter", f"unknown parameter; allowed: {allowed}"))
-        elif name in seen and name not in repeatable:
+        elif name in seen and name not in query.repeatable:
             errors.append(FieldError(f"query/{name}", "repeated_parameter", "may be given once"))
         elif FORBIDDEN.search(value):  # a NUL is no text for PostgreSQL, and no stored text has any of the others
             detail = "holds a control, surrogate or direction-override character"

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Annotated, Final, TypedDict
+from typing import IO, Annotated, ClassVar, Final, TypedDict
 from uuid import UUID
 
 import structlog
@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from shared import idempotency, messaging
 from shared.auth import InternalTokenVerifier, Principal
+from shared.binding import Query, bind
 from shared.body import check_query, read_body, spool_body
 from shared.concurrency import etag, expected_version, not_modified
 from shared.db import Context, Database, Transaction
@@ -179,14 +180,6 @@ def identifier_of(text: str) -> UUID:
     return identifier
 
 
-class StrictRequest(Request):
-    """A request whose JSON was read strictly before the transaction began."""
-
-    async def json(self) -> object:
-        """Return the parsed body."""
-        return self.state.json
-
-
 Handle = Callable[[Request], Coroutine[object, object, Response]]
 
 
@@ -209,6 +202,9 @@ def _answering(handle: Handle) -> Handle:
 class Operation(APIRoute):
     """A route that denies by default and wraps each request in one transaction, committed before the answer."""
 
+    answers_failures: ClassVar[bool] = True
+    """Whether the handler makes an answer of whatever happens, and needs nothing around it."""
+
     def caller(self, request: Request) -> Principal:
         """Return who calls, as the internal token says; raises Unauthenticated or TokenInvalid."""
         verifier: InternalTokenVerifier = request.app.state.verifier
@@ -216,15 +212,14 @@ class Operation(APIRoute):
 
     def get_route_handler(self) -> Handle:
         """Return the handler with everything around it; raises at start if no permission is declared."""
-        original = super().get_route_handler()
+        bound = bind(self)
         extra = self.openapi_extra or {}
         permission = Permission(str(extra["x-pmo-permission"]))
         limit = int(str(extra.get("x-pmo-max-body-bytes", JSON_LIMIT)))
         spooled = bool(extra.get("x-pmo-stream"))
         media_types = [str(m) for m in extra.get("x-pmo-media-types", ["application/json"])]
         needed = self.body_field is not None or "requestBody" in extra
-        known = {p.alias for p in self._query_parameters()}
-        repeatable = {p.alias for p in self._query_parameters() if getattr(p, "sequence", False)}
+        query = Query.of(self.dependant)
 
         async def handle(request: Request) -> Response:
             database: Database = request.app.state.database
@@ -233,7 +228,7 @@ class Operation(APIRoute):
             reached = principal.reach(permission)
             if reached is None:
                 raise Forbidden
-            check_query(request, known, repeatable)
+            check_query(request, query)
             spool: IO[bytes] | None = None
             body = b""
             if spooled:
@@ -241,10 +236,9 @@ class Operation(APIRoute):
             else:
                 body = await read_body(request, limit, media_types, needed=needed)
                 digest = hashlib.sha256(body).digest()
-            strict = StrictRequest(request.scope, request.receive)
-            strict._body = body
-            if body and not spooled:
-                strict.state.json = loads(body)
+            parsed: object = None
+            if body:
+                parsed = request.state.json = loads(body)
             context = _context(request, principal)
             if wanted := headers.get("pmo-wait-for"):
                 await messaging.wait_for(
@@ -274,7 +268,7 @@ class Operation(APIRoute):
                         spool,
                         digest,
                     )
-                    response = await original(strict)
+                    response = await bound.answer(request, parsed)
                     if key is not None:
                         idempotency.keep(tx, key, mark, response)
                 return response
@@ -283,21 +277,6 @@ class Operation(APIRoute):
                     await asyncio.to_thread(spool.close)
 
         return _answering(handle)
-
-    def _query_parameters(self) -> list["_Parameter"]:
-        found: list[_Parameter] = []
-        pending = [self.dependant]
-        while pending:
-            dependant = pending.pop()
-            found += [_Parameter(p.alias, "list" in str(p.field_info.annotation)) for p in dependant.query_params]
-            pending += dependant.dependencies
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    alias: str
-    sequence: bool
 
 
 def _context(request: Request, principal: Principal) -> Context:

@@ -25,6 +25,7 @@ from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Database, check_role
+from shared.dispatch import Dispatch
 from shared.errors import Problem
 from shared.failures import on_error
 from shared.guard import Guard, Rules
@@ -214,7 +215,7 @@ def create_service(
 ) -> ASGIApp:
     """Compose a service that stands behind the gateway, with the guard in front."""
     app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work)
-    return Guard(Measured(app, name), Rules(max_body=LARGEST_BODY))
+    return Guard(Measured(Dispatch(app, routers), name), Rules(max_body=LARGEST_BODY))
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -24,6 +24,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.stream import Streams
 from shared.db import Database
 from shared.dead_letter_api import dead_letter_router
+from shared.dispatch import Dispatch
 from shared.errors import NotFound
 from shared.failures import to_response
 from shared.lifecycle import told_to_stop
@@ -57,7 +58,7 @@ def create_app(settings: GatewaySettings) -> ProxyApp:
     app = assemble(
         settings,
         openapi.merged_document(),
-        inner,
+        Dispatch(inner, ROUTERS),
         lookup,
         pages=[public_page(path) for path in (*(page.path for page in pages), *HEALTH)],
     )

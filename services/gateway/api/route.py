@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from shared.auth import Principal
+from shared.binding import Query
 from shared.body import check_query
 from shared.errors import Forbidden, Unauthenticated
 from shared.permissions import Permission, Reach
@@ -41,20 +42,20 @@ class Asked:
 class DirectOperation(EdgeOperation):
     """An operation that needs a permission, but no transaction: it lasts, or asks the services."""
 
+    answers_failures = False
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """Return the handler behind its checks; raises at start if no permission is declared."""
         original = APIRoute.get_route_handler(self)
         permission = Permission(str((self.openapi_extra or {})["x-pmo-permission"]))
-        parameters = self._query_parameters()
-        known = {parameter.alias for parameter in parameters}
-        repeatable = {parameter.alias for parameter in parameters if parameter.sequence}
+        query = Query.of(self.dependant)
 
         async def handle(request: Request) -> Response:
             principal = caller_of(request)
             reached = principal.reach(permission)
             if reached is None:
                 raise Forbidden
-            check_query(request, known, repeatable)
+            check_query(request, query)
             request.state.asked = Asked(principal, reached)
             return await original(request)
 

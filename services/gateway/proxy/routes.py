@@ -1,4 +1,4 @@
-"""Which service answers a request: a trie of the merged OpenAPI document's path templates."""
+"""Which service answers a request, as the merged OpenAPI document says."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.errors import MethodNotAllowed, NotFound
+from shared.paths import Paths
 from shared.permissions import SCOPES, Permission
 
 GATEWAY: Final = "gateway"
@@ -14,8 +15,6 @@ MAX_BODY: Final = 1024 * 1024
 DEADLINE_SECONDS: Final = 10.0
 
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
-_PARAMETER: Final = re.compile(r"\{[^{}/:]+\}")
-_REST: Final = re.compile(r"\{[^{}/:]+:path\}")
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 
 FORWARDED: Final = frozenset(
@@ -91,58 +90,34 @@ def header_lines(names: Iterable[str]) -> dict[bytes, bytes]:
     return {name.encode(): name.encode() + b": " for name in sorted(names)}
 
 
-class _Node:
-    __slots__ = ("children", "methods", "parameter", "rest")
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.rest: _Node | None = None
-        self.methods: dict[str, Route] = {}
-
-
 class RouteTable:
     """Finds the route of a method and a path; a fixed segment goes before a parameter."""
 
     def __init__(self, routes: Iterable[Route], services: Collection[str]) -> None:
         self.services = frozenset(services)
         self.routes = tuple(routes)
-        self._root = _Node()
+        self._paths: Paths[Route] = Paths()
         for route in self.routes:
             if route.service not in self.services | {GATEWAY, BY_ID_PREFIX}:
                 raise RoutesError(f"{route.method} {route.template}: unknown service {route.service!r}")
-            self._add(route)
-
-    def _add(self, route: Route) -> None:
-        node = self._root
-        for segment in route.template.split("/")[1:]:
-            if _REST.fullmatch(segment):
-                node.rest = node.rest or _Node()
-                node = node.rest
-            elif _PARAMETER.fullmatch(segment):
-                node.parameter = node.parameter or _Node()
-                node = node.parameter
-            elif "{" in segment:
-                raise RoutesError(f"{route.method} {route.template}: a parameter must be a whole segment")
-            else:
-                node = node.children.setdefault(segment, _Node())
-        if route.method in node.methods:
-            raise RoutesError(f"{route.method} {route.template}: another operation answers the same path")
-        node.methods[route.method] = route
+            try:
+                self._paths.add(route.method, route.template, route)
+            except ValueError as error:
+                raise RoutesError(f"{route.method} {route.template}: {error}") from None
 
     def match(self, method: str, path: str) -> tuple[Route, str]:
         """Return the route of a request and the service that answers it; raises NotFound or MethodNotAllowed."""
         segments = path.split("/")
-        node = _find(self._root, segments, 1)
-        if node is None:
+        methods = self._paths.find(segments)
+        if methods is None:
             raise NotFound
-        route = node.methods.get(method)
+        route = methods.get(method)
         if route is None and method == "HEAD":
-            route = node.methods.get("GET")
+            route = methods.get("GET")
             if route is not None and route.stream:
                 route = None
         if route is None:
-            raise MethodNotAllowed(headers={"Allow": allow(node.methods)})
+            raise MethodNotAllowed(headers={"Allow": allow(methods)})
         if route.service == BY_ID_PREFIX:
             return route, self._by_prefix(route, segments)
         return route, route.service
@@ -156,26 +131,10 @@ class RouteTable:
 
     def methods(self, path: str) -> str:
         """Return the Allow header of a path; raises NotFound."""
-        node = _find(self._root, path.split("/"), 1)
-        if node is None:
+        methods = self._paths.find(path.split("/"))
+        if methods is None:
             raise NotFound
-        return allow(node.methods)
-
-
-def _find(node: _Node, segments: list[str], index: int) -> _Node | None:
-    if index == len(segments):
-        return node if node.methods else None
-    segment = segments[index]
-    child = node.children.get(segment)
-    if child is not None:
-        found = _find(child, segments, index + 1)
-        if found is not None:
-            return found
-    if node.parameter is not None and segment:
-        found = _find(node.parameter, segments, index + 1)
-        if found is not None:
-            return found
-    return node.rest
+        return allow(methods)
 
 
 def allow(methods: Mapping[str, Route]) -> str:

@@ -24,6 +24,7 @@ from services.local import keys as local
 from services.local.nats import NatsServer
 from services.topology import readers
 from shared.bus import Bus, provision
+from shared.dispatch import Dispatch
 from shared.events import envelope, parse_type, subject_of
 from shared.testing.eventually import eventually
 from shared.testing.http import lifespan
@@ -161,8 +162,8 @@ async def stage(
     app = create_app(gateway_settings)
     buses = {name: Bus(nats_server.url(name), name=name) for name in ("projects", "resources", "kpi")}
     async with lifespan(app), buses["projects"].open(), buses["resources"].open(), buses["kpi"].open():
-        inner = app.edge.inner
-        assert isinstance(inner, FastAPI)
+        assert isinstance(app.edge.inner, Dispatch)
+        inner = app.edge.inner.app
         inner.state.streams = live.Streams(inner.state.bus, gateway_settings.cursor_secret, heartbeat=0.3)
         bus: Bus = inner.state.bus
 
