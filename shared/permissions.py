@@ -17,6 +17,7 @@ class Permission(StrEnum):
     PLAN_READ = "plan.read"
     PLAN_UPDATE = "plan.update"
     PLAN_IMPORT = "plan.import"
+    PLAN_ASSESS = "plan.assess"
     BASELINE_REQUEST = "baseline.request"
     BASELINE_APPROVE = "baseline.approve"
     OPERATION_READ = "operation.read"
@@ -62,6 +63,7 @@ _PLANNING: Final = (
     Permission.PROJECT_DELETE,
     Permission.PLAN_UPDATE,
     Permission.PLAN_IMPORT,
+    Permission.PLAN_ASSESS,
     Permission.BASELINE_REQUEST,
 )
 
@@ -78,7 +80,7 @@ GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
     {
         Role.PMO_DIRECTOR: _all(*Permission),
         Role.PMO_MANAGER: _all(*Permission),
-        Role.PMO_ANALYST: _all(*_READ, Permission.EVENT_READ, Permission.STREAM_READ),
+        Role.PMO_ANALYST: _all(*_READ, Permission.PLAN_ASSESS, Permission.EVENT_READ, Permission.STREAM_READ),
         Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.EVENT_READ),
         Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.BASELINE_APPROVE),
         Role.TEAM_MEMBER: _own(

@@ -92,7 +92,8 @@ def _only_text(value: object) -> object:
     return value
 
 
-def _number(value: object) -> object:
+def decimal_of(value: object) -> object:
+    """Return a JSON number as a decimal, for a validator that then bounds it."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("number_type", "must be a number")
     return Decimal(str(value))
@@ -146,7 +147,7 @@ Count = Annotated[int, Strict(), Field(ge=0, le=2_147_483_647)]
 
 Percent = Annotated[
     Decimal,
-    BeforeValidator(_number),
+    BeforeValidator(decimal_of),
     Field(ge=0, le=100, max_digits=5, decimal_places=2, allow_inf_nan=False),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100}),
 ]

@@ -24,6 +24,7 @@ TAGS: Final = {
     "tasks": "The work breakdown structure of a project.",
     "dependencies": "Which task waits for which.",
     "schedule": "When things happen: dates, float and the critical path.",
+    "schedule quality": "The DCMA 14-point assessment: how well a schedule is made.",
     "baselines": "What was approved of a plan, and how the plan stands to it.",
     "imports": "Plans of other tools.",
     "operations": "Long work: its progress and its result.",

@@ -83,6 +83,14 @@ class NothingToBaseline(Conflict):
     cure = "Add tasks, or mend what keeps the plan from being scheduled (`problem` of its schedule), and ask again."
 
 
+class NothingScheduled(Conflict):
+    """The project has no schedule that could be looked at."""
+
+    code, title = "nothing_scheduled", "The project has no schedule"
+    cause = "It has no tasks, or its plan cannot be scheduled; detail says which."
+    cure = "Add tasks, or mend what keeps the plan from being scheduled (`problem` of its schedule)."
+
+
 class BaselineDecided(Conflict):
     """What became of the baseline is decided already."""
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.projects.api import baselines, dependencies, imports, projects, schedules, tasks
+from services.projects.api import baselines, dependencies, imports, projects, quality, schedules, tasks
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
@@ -24,6 +24,7 @@ ROUTERS: Final = (
     dependencies.router,
     schedules.router,
     baselines.router,
+    quality.router,
     imports.router,
     operations_router(NAME),
     dead_letter_router(NAME, METADATA),

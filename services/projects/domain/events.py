@@ -14,6 +14,7 @@ from services.projects.domain.images import (
     ProjectRead,
     TaskRead,
 )
+from services.projects.domain.quality.images import ScheduleAssessmentRead
 from shared.events import EntityEvent, Event
 from shared.types import Count, Schema, Text
 
@@ -106,6 +107,12 @@ class DependencyDeleted(EntityEvent[DependencyRead]):
     """A link between two tasks was removed."""
 
     type: ClassVar[str] = "pmo.projects.dependency.deleted.v1"
+
+
+class ScheduleAssessed(EntityEvent[ScheduleAssessmentRead]):
+    """The quality of a schedule was assessed."""
+
+    type: ClassVar[str] = "pmo.projects.schedule_assessment.created.v1"
 
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
@@ -276,6 +283,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     DependencyCreated,
     DependencyUpdated,
     DependencyDeleted,
+    ScheduleAssessed,
     PlanImported,
     PlanChanged,
     SchedulePublished,

@@ -3,8 +3,10 @@
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
 from services.projects.entities.project import IMPORT, PROJECT
+from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
 
 __all__ = [
+    "ASSESSMENT_OFFENDER",
     "ASSIGNMENT",
     "BASELINE",
     "BASELINE_TASK",
@@ -14,5 +16,6 @@ __all__ = [
     "PLAN_RESOURCE",
     "PROGRESS",
     "PROJECT",
+    "SCHEDULE_ASSESSMENT",
     "TASK",
 ]

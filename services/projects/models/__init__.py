@@ -14,6 +14,7 @@ from services.projects.models.plan import (
     TaskRow,
 )
 from services.projects.models.project import KeyCounterRow, ProjectRow
+from services.projects.models.quality import AssessmentOffenderRow, ScheduleAssessmentRow
 from services.projects.models.schedule import ScheduleItemRow, ScheduleRow
 from shared.tables import server_defaults
 
@@ -23,6 +24,7 @@ TABLES: Final = tuple(METADATA.tables)
 __all__ = [
     "METADATA",
     "TABLES",
+    "AssessmentOffenderRow",
     "AssignmentRow",
     "BaselineRow",
     "BaselineTaskRow",
@@ -34,6 +36,7 @@ __all__ = [
     "ProgressRow",
     "ProjectRow",
     "Row",
+    "ScheduleAssessmentRow",
     "ScheduleItemRow",
     "ScheduleRow",
     "TaskRow",

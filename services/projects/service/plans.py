@@ -44,7 +44,13 @@ def _calendar(row: asyncpg.Record) -> WorkingCalendar:
 def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
     baseline = None
     if row["baseline_finish"] is not None or row["baseline_cost"] is not None:
-        baseline = Baseline(row["baseline_start"], row["baseline_finish"], cost=row["baseline_cost"])
+        baseline = Baseline(
+            row["baseline_start"],
+            row["baseline_finish"],
+            row["baseline_duration_minutes"],
+            row["baseline_work_minutes"],
+            row["baseline_cost"],
+        )
     return Task(
         source_id=str(row["id"]),
         position=row["position"],
@@ -78,6 +84,7 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         work_minutes=row["work_minutes"],
         actual_work_minutes=row["actual_work_minutes"],
         remaining_work_minutes=row["remaining_work_minutes"],
+        cost=row["cost"],
         baseline=baseline,
     )
 
