@@ -45,9 +45,22 @@ class Entity:
         names = self.image if fields is None else fields
         return ", ".join(f"{self.image[name]} as {name}" for name in names)
 
+    @property
+    def columns(self) -> str:
+        """The columns over `t` that this code knows, for a select list.
+
+        Never `*`: a later release's migration would change what prepared statements of this one return, and they fail.
+        """
+        return _columns(self.table)
+
     def sql_type(self, column: str) -> str:
         """Return PostgreSQL's name of a column's type."""
         return self.table.c[column].type.compile(dialect=DIALECT)
+
+
+@lru_cache
+def _columns(table: Table) -> str:
+    return ", ".join(f"t.{column.name}" for column in table.columns)
 
 
 @dataclass(frozen=True, slots=True)

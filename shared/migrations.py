@@ -3,19 +3,31 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
+import structlog
 from alembic import command, context, op
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, pool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.sql import text
 
 from shared.tables import RELAY_TABLES
 
+log = structlog.get_logger(__name__)
+
 ROOT: Final = Path(__file__).parent.parent
+LOCK_TIMEOUT: Final = "500ms"
+"""Who wants a table behind a migration that waits for it waits too: for less than a request's own `lock_timeout`."""
+HELD_UP: Final = frozenset({"55P03", "40P01"})
+"""SQLSTATE of a lock that cannot be had in time, and of a deadlock."""
+PATIENCE_SECONDS: Final = 120.0
+PAUSE_SECONDS: Final = 1.0
+"""Between the tries, so that whoever had to wait gets on."""
 OWN_ROWS: Final = "organization_id = nullif(current_setting('app.organization', true), '')::uuid"
 
 FUNCTIONS: Final = (
@@ -97,7 +109,10 @@ async def migrate(service: str, owner_url: str, revision: str = "head") -> None:
 
 
 def run_environment(metadata: MetaData) -> None:
-    """Run inside a service's `migrations/env.py`: apply the steps in one transaction under a lock."""
+    """Run inside a service's `migrations/env.py`: apply the steps in one transaction under a lock.
+
+    While others hold what it needs it gives up soon and tries again, all of it, for two minutes; then it raises.
+    """
     url: str = context.config.attributes["url"]
 
     def apply(connection: Connection) -> None:
@@ -114,14 +129,25 @@ def run_environment(metadata: MetaData) -> None:
 
     async def connect() -> None:
         engine = create_async_engine(
-            async_url(url), poolclass=pool.NullPool, connect_args={"server_settings": {"lock_timeout": "2s"}}
+            async_url(url), poolclass=pool.NullPool, connect_args={"server_settings": {"lock_timeout": LOCK_TIMEOUT}}
         )
         async with engine.connect() as connection:
             await connection.run_sync(apply)
             await connection.commit()
         await engine.dispose()
 
-    asyncio.run(connect())
+    async def insist() -> None:
+        latest = monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await connect()
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in HELD_UP or monotonic() > latest:
+                    raise
+                log.warning("migration.waits", service=context.config.attributes["service"], reason=str(error.orig))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    asyncio.run(insist())
 
 
 async def draft(metadata: MetaData, owner_url: str) -> str:

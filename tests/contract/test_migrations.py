@@ -1,6 +1,7 @@
 """Every service's migrations: up, no difference from the models, down to nothing, and up again."""
 
 import importlib
+import re
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ from services.local.postgres import Postgres
 from services.topology import SERVICES
 from shared.migrations import configuration, draft, migrate
 from shared.schema import revisions
+from shared.testing.cases import ROOT
 
 GLOBALLY_UNIQUE = {("api_client", "key_id")}
 """Random and made by us, so that nobody learns of another organization's rows from a refusal."""
@@ -75,3 +77,12 @@ async def test_every_table_keeps_organizations_apart(postgres: Postgres, service
         assert others <= GLOBALLY_UNIQUE
     finally:
         await postgres.drop(f"security_{service}")
+
+
+def test_no_statement_returns_whatever_columns_a_table_has() -> None:
+    """A later release's migration would change what a prepared statement of this one returns, and it would fail."""
+    tables = "|".join(sorted({table for service in SERVICES for table in metadata(service).tables}))
+    star = re.compile(rf"""(?:["']|^)select (?:\w+\.)?\*(?:,[^;]*?)? from (?:{tables}|\{{)""", re.MULTILINE)
+    sources = [path for package in ("services", "shared") for path in (ROOT / package).rglob("*.py")]
+    found = [f"{path.relative_to(ROOT)}: {match[0]}" for path in sources for match in star.finditer(path.read_text())]
+    assert found == [], "name the columns, as Entity.columns does"

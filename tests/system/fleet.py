@@ -1,6 +1,7 @@
 """The system as production runs it: services of as many processes as one likes, behind balancers, without `pmo up`."""
 
 import asyncio
+import json
 import shutil
 import signal
 import sys
@@ -8,11 +9,11 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
-from services.local import environment, privileges
+from services.local import environment, privileges, probe
 from services.local.files import free_port
 from services.local.keys import Keys
 from services.local.nats import NatsServer
@@ -22,7 +23,7 @@ from services.topology import SERVICES
 from shared.testing.eventually import eventually
 from tests.chaos.stage import pmo
 from tests.system.balancer import Balancer
-from tests.system.instance import System
+from tests.system.instance import System, entries
 
 PROGRAM: Final = (sys.executable, "-P", "-m", "services")
 END_SECONDS: Final = 30.0
@@ -48,6 +49,8 @@ class Fleet:
         self.nats = nats
         self.databases = databases
         self.system = System(f"http://127.0.0.1:{ports['gateway']}", home, client)
+        self.code: Path | None = None
+        """Where the release lies that commands and new replicas run; None: here."""
         self.replicas: dict[str, list[Service]] = {service: [] for service in SERVICES}
         self._balancers = balancers
         self._environments = environment.for_services(databases, nats, keys, ports)
@@ -79,11 +82,15 @@ class Fleet:
     @property
     def variables(self) -> dict[str, str]:
         """What an operator's commands for all services need."""
-        found = environment.for_migrations(self.databases, self.nats)
+        found = environment.for_migrations(self.databases, self.nats) | self._release
         for service, database in self.databases.items():
             found[f"PMO_{service.upper()}_DATABASE_URL"] = database.app
             found[f"PMO_{service.upper()}_RELAY_DATABASE_URL"] = database.relay
         return found
+
+    @property
+    def _release(self) -> dict[str, str]:
+        return {} if self.code is None else {"PYTHONPATH": str(self.code)}
 
     def caller(self, credential: str) -> httpx2.AsyncClient:
         """Somebody who calls with a credential."""
@@ -107,7 +114,7 @@ class Fleet:
             service,
             [*PROGRAM, "serve", service, *options],
             port=port,
-            environment=self._environments[service] | {"PMO_PORT": str(port)},
+            environment=self._environments[service] | {"PMO_PORT": str(port)} | self._release,
             log=self.system.data / "logs" / f"{service}-{self._started}.log",
         )
         await replica.launch()
@@ -125,6 +132,19 @@ class Fleet:
         self._announce(replica.name)
         await replica.stop()
         return ended
+
+    @staticmethod
+    async def readiness(replica: Service) -> dict[str, Any]:
+        """What a replica says of itself."""
+        answer = await probe.get(replica.port, "/readyz")
+        assert answer is not None
+        said: dict[str, Any] = json.loads(answer[1])
+        return said
+
+    def errors(self) -> list[dict[str, Any]]:
+        """What replicas have logged as errors."""
+        logs = sorted((self.system.data / "logs").iterdir())
+        return [entry for log in logs for entry in entries(log) if entry.get("level") == "error"]
 
     async def end(self) -> None:
         """Stop all replicas."""

@@ -107,7 +107,7 @@ from present
 async def baseline_row(tx: Transaction, project_id: UUID, baseline_id: UUID) -> asyncpg.Record:
     """Return a baseline of a project; raises NotFound."""
     row = await tx.fetchrow(
-        "select * from baseline where organization_id = $1 and project_id = $2 and id = $3",
+        f"select {BASELINE.columns} from baseline t where organization_id = $1 and project_id = $2 and id = $3",
         tx.organization_id,
         project_id,
         baseline_id,
@@ -120,7 +120,8 @@ async def baseline_row(tx: Transaction, project_id: UUID, baseline_id: UUID) -> 
 async def in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
     """Return the approved baseline that no other has replaced."""
     return await tx.fetchrow(
-        "select * from baseline where organization_id = $1 and project_id = $2 and status = 'approved'",
+        f"select {BASELINE.columns} from baseline t"
+        " where organization_id = $1 and project_id = $2 and status = 'approved'",
         tx.organization_id,
         project_id,
     )
@@ -129,7 +130,8 @@ async def in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
 async def first_in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
     """Return the first baseline that was approved."""
     return await tx.fetchrow(
-        "select * from baseline where organization_id = $1 and project_id = $2 and status in ('approved', 'superseded')"
+        f"select {BASELINE.columns} from baseline t"
+        " where organization_id = $1 and project_id = $2 and status in ('approved', 'superseded')"
         " order by decided_at, id limit 1",
         tx.organization_id,
         project_id,

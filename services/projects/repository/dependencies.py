@@ -34,7 +34,8 @@ DEPENDENCIES: Final = Listing(
 async def dependency_row(tx: Transaction, project_id: UUID, dependency_id: UUID) -> asyncpg.Record:
     """Return and lock a link's row; raises NotFound."""
     row = await tx.fetchrow(
-        "select * from dependency where organization_id = $1 and project_id = $2 and id = $3 for update",
+        f"select {DEPENDENCY.columns} from dependency t"
+        " where organization_id = $1 and project_id = $2 and id = $3 for update",
         tx.organization_id,
         project_id,
         dependency_id,

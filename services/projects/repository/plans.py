@@ -80,7 +80,7 @@ def reference(value: str, own_only: str | None, column: str = "t") -> tuple[str,
 async def project_row(tx: Transaction, value: str, own_only: str | None, *, lock: bool = False) -> asyncpg.Record:
     """Return a project's row; raises NotFound."""
     condition, values = reference(value, own_only)
-    sql = f"select * from project t where t.organization_id = $1 and {condition}"
+    sql = f"select {PROJECT.columns} from project t where t.organization_id = $1 and {condition}"
     if lock:
         rows = await tx.fetch(f"{sql} for update", tx.organization_id, *values)
     else:
@@ -93,7 +93,7 @@ async def project_row(tx: Transaction, value: str, own_only: str | None, *, lock
 async def task_row(tx: Transaction, project_id: UUID, task_id: UUID, *, lock: bool = False) -> asyncpg.Record:
     """Return a task's row; raises NotFound."""
     row = await tx.fetchrow(
-        "select * from task where organization_id = $1 and project_id = $2 and id = $3"
+        f"select {TASK.columns} from task t where organization_id = $1 and project_id = $2 and id = $3"
         + (" for update" if lock else ""),
         tx.organization_id,
         project_id,
@@ -149,7 +149,7 @@ async def tasks_with_dates(
     """Return and lock the tasks that (project, id or source_id) name, with what the schedule says of them."""
     kind = TASK.sql_type(column)
     found = await tx.fetch(
-        f"select t.*, s.id is not null as is_scheduled, s.early_start, s.early_finish"
+        f"select {TASK.columns}, s.id is not null as is_scheduled, s.early_start, s.early_finish"
         f" from unnest($2::uuid[], $3::{kind}[]) as n(project_id, name)"
         f" join task t on t.organization_id = $1 and t.project_id = n.project_id and t.{column} = n.name"
         f" left join schedule_item s on s.organization_id = $1 and s.id = t.id order by t.id for update of t",
@@ -166,7 +166,7 @@ async def locked_project(tx: Transaction, value: str, own_only: str | None) -> a
     The row is as it was before a wait for the lock: good for what never changes of a project, and for whose it is.
     """
     condition, values = reference(value, own_only)
-    found = f"select * from project t where t.organization_id = $1 and {condition}"
+    found = f"select {PROJECT.columns} from project t where t.organization_id = $1 and {condition}"
     lock = _LOCK.format("select $1, id, 0 from found")
     row = await tx.fetchrow(
         f"with found as ({found}), locked as ({lock}) select * from found", tx.organization_id, *values
@@ -186,7 +186,8 @@ async def position(tx: Transaction, project_id: UUID) -> int:
 async def rows(tx: Transaction, kind: Entity, project_id: UUID, order: str = "id") -> list[asyncpg.Record]:
     """Return all rows of a kind in a project."""
     return await tx.fetch(
-        f"select * from {kind.table.name} where organization_id = $1 and project_id = $2 order by {order}",
+        f"select {kind.columns} from {kind.table.name} t"
+        f" where organization_id = $1 and project_id = $2 order by {order}",
         tx.organization_id,
         project_id,
     )

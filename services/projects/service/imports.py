@@ -105,7 +105,9 @@ async def run_import(database: Database, context: Context, key: str) -> None:
     """Work of kind `import`: bring one stored file into its project, or say why not. Runs again harmlessly."""
     async with database.transaction(context) as tx:
         row = await tx.fetchrow(
-            "select * from plan_import where organization_id = $1 and id = $2", tx.organization_id, UUID(key)
+            f"select {IMPORT.columns} from plan_import t where organization_id = $1 and id = $2",
+            tx.organization_id,
+            UUID(key),
         )
         if row is None or row["status"] not in {"pending", "running"}:
             return

@@ -73,7 +73,9 @@ async def merge_plan(
     currency = plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY
     merged = Merged(await _project(tx, plan, project_id, sha256, currency, key))
     project = await tx.fetchrow(
-        "select * from project where organization_id = $1 and id = $2", tx.organization_id, merged.project_id
+        f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
+        tx.organization_id,
+        merged.project_id,
     )
     assert project is not None
     await repository.lock_aggregate(tx, merged.project_id)
@@ -123,7 +125,7 @@ async def _project(
 async def _settle_project(tx: Transaction, plan: Plan, merged: Merged, calendar_id: UUID | None) -> None:
     """Bring the project's own columns up to date with the file."""
     row = await tx.fetchrow(
-        "select * from project where organization_id = $1 and id = $2 for update",
+        f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2 for update",
         tx.organization_id,
         merged.project_id,
     )

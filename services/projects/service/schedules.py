@@ -21,6 +21,7 @@ from services.projects.domain.schedule import (
     UnusableProjectCalendar,
     critical_path,
 )
+from services.projects.entities import PROJECT
 from services.projects.service.chunks import chunked
 from services.projects.service.plans import load_plan
 from services.projects.service.projects import SCHEDULE
@@ -65,7 +66,9 @@ async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
     version = await repository.position(tx, project_id)
     project = await tx.fetchrow(
-        "select * from project where organization_id = $1 and id = $2", tx.organization_id, project_id
+        f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
+        tx.organization_id,
+        project_id,
     )
     if project is None:
         raise NotFound

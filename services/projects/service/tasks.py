@@ -84,7 +84,7 @@ async def create_task(
 
 async def _parent(tx: Transaction, project_id: UUID, parent_id: UUID) -> asyncpg.Record:
     row = await tx.fetchrow(
-        "select * from task where organization_id = $1 and project_id = $2 and id = $3 for update",
+        f"select {TASK.columns} from task t where organization_id = $1 and project_id = $2 and id = $3 for update",
         tx.organization_id,
         project_id,
         parent_id,
