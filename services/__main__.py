@@ -144,6 +144,33 @@ def republish(
 
 
 @app.command()
+def rebuild(
+    service: Annotated[
+        str,
+        typer.Argument(help="|".join(topology.AUDITS), callback=_one_of(*topology.AUDITS), metavar="SERVICE"),
+    ],
+    organization: Annotated[UUID | None, typer.Option(help="Only what is kept of this organization.")] = None,
+    aggregate: Annotated[UUID | None, typer.Option(help="Only what is kept of this project.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if anything differs.")] = False,
+) -> None:
+    """Build what a service keeps of others' data anew from their logs; the service may go on working, the others must.
+
+    Needs PMO_DATABASE_URL, PMO_RELAY_DATABASE_URL and PMO_NATS_URL of the service.
+    """
+    from services import run
+    from shared.audit.rebuild import Wanted
+    from shared.settings import SettingsError
+
+    try:
+        is_right = asyncio.run(run.rebuild(service, os.environ, Wanted(organization, aggregate), repair=not check))
+    except SettingsError as error:
+        _fail_settings("rebuild", error.mistakes)
+    except run.Interrupted as error:
+        _fail(str(error), 1)
+    raise typer.Exit(0 if is_right else 1)
+
+
+@app.command()
 def token(
     role: Annotated[list[str], typer.Option(help="A role of the caller; may be repeated.")] = ["pmo_director"],  # noqa: B006 - read only
     organization: Annotated[UUID | None, typer.Option(help="Default: the local one.")] = None,

@@ -4,8 +4,9 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Final
 
 from services import topology
@@ -13,11 +14,14 @@ from shared import faults, http_server, telemetry
 from shared.settings import SettingsError, required
 
 if TYPE_CHECKING:
+    from shared.audit.rebuild import Progress, Wanted
     from shared.republish import Place, Selection
 
 KEEP_ALIVE_SECONDS: Final = {"gateway": 15}
 """Public connections are let go early; between our own processes they stay, longer than any caller keeps them."""
 _INTERNAL_KEEP_ALIVE_SECONDS: Final = 75
+_REBUILD_VARIABLES: Final = ("PMO_DATABASE_URL", "PMO_RELAY_DATABASE_URL", "PMO_NATS_URL")
+_PROGRESS_SECONDS: Final = 2.0
 _REPUBLISH_URLS: Final = ("DATABASE_URL", "RELAY_DATABASE_URL")
 
 
@@ -79,7 +83,7 @@ def migration_variable(service: str) -> str:
 
 
 class Interrupted(Exception):
-    """Republishing broke off; the message says why and how it goes on."""
+    """A command broke off; the message says why and how it goes on."""
 
 
 async def republish(
@@ -129,3 +133,68 @@ async def _requeue(service: str, app_url: str, relay_url: str, selection: "Selec
         again = f"pmo republish {service}" + (f" --after {place}" if place is not None else "")
         raise Interrupted(f"{service}: broke off: {error or type(error).__name__}\nGo on with: {again}") from error
     sys.stderr.write(f"{service}: {queued} events are queued; the service publishes them\n")
+
+
+async def rebuild(service: str, environ: Mapping[str, str], wanted: "Wanted", *, repair: bool) -> bool:
+    """Build a service's projection anew from its owner's log, or only compare; tells whether all is as it should be.
+
+    Without `repair` nothing may differ; with it nothing may be left that could not be rebuilt. The service may go on
+    working, the owner must. Raises SettingsError, or Interrupted.
+    """
+    found = required(environ, _REBUILD_VARIABLES)
+    import asyncpg
+
+    from shared.audit.examination import Examiner
+    from shared.audit.owner import NotAnswered, Owner
+    from shared.audit.rebuild import rebuild
+    from shared.bus import Bus, BusDown
+    from shared.consumer import Consumer
+    from shared.db import Database
+
+    telemetry.configure_logging("rebuild", "error")
+    consumers = importlib.import_module(f"services.{service}.consumers")
+    projection = consumers.PROJECTION
+    try:
+        async with AsyncExitStack() as stack:
+            bus = await stack.enter_async_context(Bus(found["PMO_NATS_URL"], name="rebuild").open())
+            database = await Database.connect(found["PMO_DATABASE_URL"], size=2, application="pmo rebuild")
+            stack.push_async_callback(database.close)
+            consumer = Consumer(
+                database,
+                bus,
+                service=service,
+                producer=projection.producer,
+                subscriptions=consumers.SUBSCRIPTIONS[projection.producer],
+            )
+            examiner = Examiner(database, consumer, projection, Owner(bus, projection.producer))
+            steps = await stack.enter_async_context(
+                aclosing(rebuild(examiner, found["PMO_RELAY_DATABASE_URL"], wanted, repair=repair))
+            )
+            return await _told(service, steps, repair=repair)
+    except (OSError, BusDown, NotAnswered, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        again = "What was rebuilt stays; run the command again."
+        raise Interrupted(f"{service}: broke off: {reason}\n{again}") from error
+
+
+async def _told(service: str, steps: "AsyncIterator[Progress]", *, repair: bool) -> bool:
+    """Say how far it is, now and then, and at the end what was found; tells whether all is as it should be."""
+    began = said = time.monotonic()
+    progress = None
+    async for progress in steps:
+        if time.monotonic() - said > _PROGRESS_SECONDS:
+            said = time.monotonic()
+            sys.stderr.write(f"{service}: {progress.aggregates} aggregates, {progress.rows} rows\n")
+    if progress is None:
+        sys.stderr.write(f"{service}: there is nothing of that kind\n")
+        return True
+    for root, reason in progress.failed.items():
+        sys.stderr.write(f"{service}: {root.organization_id}/{root.aggregate_id} was left as it is: {reason}\n")
+    seconds = max(time.monotonic() - began, 0.001)
+    differences = ", ".join(f"{table} {rows}" for table, rows in sorted(progress.differences.items())) or "none"
+    sys.stderr.write(
+        f"{service}: {'rebuilt' if repair else 'compared'} {progress.aggregates} aggregates, {progress.events} events,"
+        f" {progress.rows} rows in {seconds:.1f} s ({progress.rows / seconds:.0f} rows/s);"
+        f" {progress.differing} differed, rows that differed: {differences}\n"
+    )
+    return not progress.failed and (repair or not progress.differing)

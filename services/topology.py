@@ -16,6 +16,9 @@ CONSUMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Consuming service -> the services whose streams it reads with a durable consumer."""
 
+AUDITS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"resources": ("projects",), "kpi": ("projects",)})
+"""Service -> the services that it compares its copy of their aggregates with."""
+
 LIVE_STREAM_READERS: Final = ("gateway",)
 """Services that also read every stream with short-lived consumers, one per watching client."""
 
@@ -48,3 +51,13 @@ def subscriptions(consumer: str) -> tuple[tuple[str, str], ...]:
 def readers(producer: str) -> tuple[str, ...]:
     """The durables that read a service's stream, to be made with it."""
     return tuple(durable(consumer, producer) for consumer in SERVICES if producer in CONSUMES[consumer])
+
+
+def questions(owner: str) -> str:
+    """The subject of questions to an owner by those who audit their copy."""
+    return f"pmo-audit.{owner}"
+
+
+def is_audited(service: str) -> bool:
+    """Whether anybody asks a service about its aggregates."""
+    return any(service in owners for owners in AUDITS.values())

@@ -78,17 +78,22 @@ class Consumer:
         self._stream = producer.upper()
         self._subscriptions = {subscription.type: subscription for subscription in subscriptions}
         self._batch = batch
-        self._gate = Gate(self.name, producer, self.work, gap_seconds, tuple(retry_seconds))
+        self.gate = Gate(self.name, producer, self.work, gap_seconds, tuple(retry_seconds))
         self._actor = f"service:{service}"
         if len(self._subscriptions) < len(subscriptions):
             raise ValueError(f"{self.name}: an event type has two subscriptions")
+
+    @property
+    def types(self) -> list[str]:
+        """The event types that have an effect here."""
+        return sorted(self._subscriptions)
 
     @property
     def handlers(self) -> dict[str, Handler]:
         """The pending work that the service's worker must do for this consumer."""
 
         async def handle(database: Database, context: Context, key: str) -> datetime | None:
-            return await resume(self._gate, database, context, UUID(key), self.read)
+            return await resume(self.gate, database, context, UUID(key), self.read)
 
         return {self.work: handle}
 
@@ -180,7 +185,7 @@ class Consumer:
         started = time.perf_counter()
         try:
             async with self._database.transaction(context) as tx:
-                await self._gate.take(tx, arrivals)
+                await self.gate.take(tx, arrivals)
                 await fault("consumer.before_commit")
             tell(self.name, arrivals, time.perf_counter() - started)
         except EVENT_AT_FAULT as error:
@@ -209,7 +214,7 @@ class Consumer:
 
     async def _fail(self, context: Context, arrival: Arrival, reason: str) -> None:
         async with self._database.transaction(context) as tx:
-            await self._gate.fail(tx, arrival, reason)
+            await self.gate.fail(tx, arrival, reason)
 
     async def _bury_unreadable(self, context: Context, messages: Sequence[Message]) -> None:
         """Keep messages of which not even the place in an aggregate is known."""
@@ -222,7 +227,7 @@ class Consumer:
                     Received.parse(letter.subject, letter.body)
                 except Unreadable as error:
                     arrival = Arrival(context.organization_id, NOBODY, 0, letter, message.deliveries)
-                    await self._gate.bury(tx, arrival, f"unreadable: {error}")
+                    await self.gate.bury(tx, arrival, f"unreadable: {error}")
 
     def _arrival(self, message: Message) -> Arrival | None:
         return self.read(_letter(message), message.deliveries)
@@ -264,7 +269,7 @@ class Consumer:
             arrival = self.read(await exhume(tx, self.name, identifier), 1)
             if arrival is None or arrival.unreadable is not None:
                 raise Unreadable(arrival.unreadable if arrival and arrival.unreadable else "no event")
-            await self._gate.apply(tx, [arrival])
+            await self.gate.apply(tx, [arrival])
         tell(self.name, [arrival], time.perf_counter() - started)
 
 

@@ -21,11 +21,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import schema, tracing
+from shared.audit.answers import Answers
+from shared.audit.examination import Examiner
+from shared.audit.owner import Owner
+from shared.audit.projection import Projection
+from shared.audit.rounds import Audit
 from shared.auth import InternalTokenVerifier
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Database, check_role
 from shared.dispatch import Dispatch
+from shared.entity import Entity
 from shared.errors import Problem
 from shared.failures import on_error
 from shared.guard import Guard, Rules
@@ -154,8 +160,13 @@ def compose(
     routers: Sequence[APIRouter],
     subscriptions: Mapping[str, Sequence[Subscription[Any]]],
     work: Mapping[str, Handler],
+    projections: Sequence[Projection] = (),
+    owned: Sequence[Entity] = (),
 ) -> FastAPI:
-    """Compose a service's application: `subscriptions` by producing service, `work` handlers by kind."""
+    """Compose a service's application: `subscriptions` by producing service, `work` handlers by kind.
+
+    The service's `projections` are compared with their owners; it answers for the entities that it has `owned`.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -184,6 +195,12 @@ def compose(
                 Worker(database, settings.relay_database_url, handlers),
                 LoopLag(),
             ]
+            for projection in projections:
+                consumer = next(each for each in consumers if each.gate.producer == projection.producer)
+                examiner = Examiner(database, consumer, projection, Owner(bus, projection.producer))
+                loops.append(Audit(examiner, settings.relay_database_url))
+            if owned:
+                loops.append(Answers(database, settings.relay_database_url, bus, service=name, entities=owned))
             app.state.bus = bus
             app.state.loops = loops
             app.state.consumers = {consumer.name: consumer for consumer in consumers}
@@ -212,9 +229,20 @@ def create_service(
     routers: Sequence[APIRouter],
     subscriptions: Mapping[str, Sequence[Subscription[Any]]],
     work: Mapping[str, Handler],
+    projections: Sequence[Projection] = (),
+    owned: Sequence[Entity] = (),
 ) -> ASGIApp:
     """Compose a service that stands behind the gateway, with the guard in front."""
-    app = compose(name, settings, title=title, routers=routers, subscriptions=subscriptions, work=work)
+    app = compose(
+        name,
+        settings,
+        title=title,
+        routers=routers,
+        subscriptions=subscriptions,
+        work=work,
+        projections=projections,
+        owned=owned,
+    )
     return Guard(Measured(Dispatch(app, routers), name), Rules(max_body=LARGEST_BODY))
 
 

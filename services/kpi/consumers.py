@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from services.kpi.models import CalendarRow, ProgressRow, ProjectRow, TaskRow, table
 from services.kpi.repository import facts
 from services.kpi.repository.facts import ProjectFact, TaskFact
 from services.kpi.service.evaluation import EVALUATE
@@ -21,6 +22,7 @@ from services.kpi.service.facts import (
     TaskProgressed,
 )
 from shared import worker
+from shared.audit.projection import Kept, Projection
 from shared.db import Transaction
 from shared.events import Received
 from shared.messaging import ReadEvent, Subscription, caused_by
@@ -116,3 +118,20 @@ ON_PROJECTS: Final[tuple[Subscription[Any], ...]] = (
 
 SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {"projects": ON_PROJECTS}
 """All subscriptions, by producing service."""
+
+
+async def _evaluate_one(tx: Transaction, project_id: UUID) -> None:
+    await _evaluate(tx, [project_id])
+
+
+PROJECTION: Final = Projection(
+    "projects",
+    (
+        Kept(table(ProjectRow), "id", "project", ignored=frozenset({"plan"})),
+        Kept(table(CalendarRow), "project_id", "calendar"),
+        Kept(table(TaskRow), "project_id", "task"),
+        Kept(table(ProgressRow), "project_id"),
+    ),
+    redo=_evaluate_one,
+)
+"""What kpi keeps of projects' aggregates."""

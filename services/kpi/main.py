@@ -5,7 +5,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from services.kpi.api import kpis
-from services.kpi.consumers import SUBSCRIPTIONS
+from services.kpi.consumers import PROJECTION, SUBSCRIPTIONS
 from services.kpi.models import METADATA
 from services.kpi.service.evaluation import EVALUATE, evaluate
 from services.kpi.settings import Settings
@@ -20,5 +20,11 @@ ROUTERS: Final = (kpis.router, dead_letter_router(NAME, METADATA))
 def create_app(settings: Settings) -> ASGIApp:
     """Compose the service from its settings."""
     return create_service(
-        NAME, settings, title=TITLE, routers=ROUTERS, subscriptions=SUBSCRIPTIONS, work={EVALUATE: evaluate}
+        NAME,
+        settings,
+        title=TITLE,
+        routers=ROUTERS,
+        subscriptions=SUBSCRIPTIONS,
+        work={EVALUATE: evaluate},
+        projections=[PROJECTION],
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, DateTime, Index, MetaData, text
+from sqlalchemy import JSON, BigInteger, DateTime, Index, MetaData, Table, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -93,3 +93,9 @@ class EvaluationRow(Base, table=True):
 
 
 TABLES: Final = tuple(METADATA.tables)
+
+
+def table(row: type[Base]) -> Table:
+    """Return the table of a row class."""
+    found: Table = METADATA.tables[str(row.__tablename__)]
+    return found

@@ -35,6 +35,7 @@ def publish_rights(service: str) -> tuple[str, ...]:
             f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
             f"$JS.ACK.{stream}.{durable}.>",
         ]
+    own += map(topology.questions, topology.AUDITS.get(service, ()))
     if service in topology.LIVE_STREAM_READERS:
         for stream in map(topology.stream, topology.SERVICES):
             own += [
@@ -48,8 +49,9 @@ def publish_rights(service: str) -> tuple[str, ...]:
 
 
 def subscribe_rights(service: str) -> tuple[str, ...]:
-    """The subjects a service may subscribe to: the replies to its own requests, nothing else."""
-    return (f"{topology.inbox_prefix(service)}.>",)
+    """The subjects a service may subscribe to: the replies to its own requests, and what it is asked."""
+    asked = (topology.questions(service),) if topology.is_audited(service) else ()
+    return (f"{topology.inbox_prefix(service)}.>", *asked)
 
 
 def render(config: ServerConfig) -> str:
@@ -103,6 +105,8 @@ def _user(name: str, password: str) -> Iterable[str]:
     yield "      permissions {"
     yield from _rights("publish", everything if name == ADMIN else publish_rights(name))
     yield from _rights("subscribe", everything if name == ADMIN else subscribe_rights(name))
+    if topology.is_audited(name):
+        yield "        allow_responses: true"  # one answer to each question, to nobody else
     yield "      }"
     yield "    }"
 

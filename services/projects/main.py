@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from services.projects.api import baselines, dependencies, imports, projects, quality, schedules, tasks
 from services.projects.consumers import SUBSCRIPTIONS
+from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
 from services.projects.service.projects import SCHEDULE
@@ -29,6 +30,8 @@ ROUTERS: Final = (
     operations_router(NAME),
     dead_letter_router(NAME, METADATA),
 )
+AUDITED: Final = (PROJECT, CALENDAR, TASK, PLAN_RESOURCE)
+"""What others compare their copies with: entities each of whose versions is told by an event."""
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -40,4 +43,5 @@ def create_app(settings: Settings) -> ASGIApp:
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
         work={IMPORT_WORK: run_import, SCHEDULE: recompute},
+        owned=AUDITED,
     )

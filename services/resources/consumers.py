@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from services.resources.models import (
+    AssignmentRow,
+    CalendarRow,
+    ProjectRow,
+    ResourceRow,
+    ScheduleChunkRow,
+    ScheduleItemRow,
+    TaskRow,
+    table,
+)
 from services.resources.repository.facts import Fact
 from services.resources.service import plans
 from services.resources.service.facts import Deleted, PlanChanged, ProjectChanged, SchedulePublished, TaskChanged
+from shared.audit.projection import Kept, Projection
 from shared.db import Transaction
 from shared.messaging import ReadEvent, Subscription, caused_by
 
@@ -68,3 +79,19 @@ SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {
     )
 }
 """Producing service -> what this service does with its events."""
+
+PROJECTION: Final = Projection(
+    "projects",
+    (
+        Kept(table(ProjectRow), "id", "project"),
+        Kept(table(CalendarRow), "project_id", "calendar"),
+        Kept(table(ResourceRow), "project_id", "resource"),
+        Kept(table(TaskRow), "project_id", "task"),
+        # An assignment goes with its task without an event of its own, so its version is not compared.
+        Kept(table(AssignmentRow), "project_id"),
+        Kept(table(ScheduleItemRow), "project_id"),
+        Kept(table(ScheduleChunkRow), "project_id", is_compared=False),
+    ),
+    redo=plans.recompute_load,
+)
+"""What this service keeps of projects' aggregates."""

@@ -5,7 +5,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from services.resources.api import project_load, resources
-from services.resources.consumers import SUBSCRIPTIONS
+from services.resources.consumers import PROJECTION, SUBSCRIPTIONS
 from services.resources.models import METADATA
 from services.resources.service.load import work_load
 from services.resources.service.plans import LOAD
@@ -21,5 +21,11 @@ ROUTERS: Final = (resources.router, project_load.router, dead_letter_router(NAME
 def create_app(settings: Settings) -> ASGIApp:
     """Compose the service from its settings."""
     return create_service(
-        NAME, settings, title=TITLE, routers=ROUTERS, subscriptions=SUBSCRIPTIONS, work={LOAD: work_load}
+        NAME,
+        settings,
+        title=TITLE,
+        routers=ROUTERS,
+        subscriptions=SUBSCRIPTIONS,
+        work={LOAD: work_load},
+        projections=[PROJECTION],
     )

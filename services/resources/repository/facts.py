@@ -276,3 +276,20 @@ on conflict (organization_id, id) do update set marked_at = now()
         tx.organization_id,
         project_id,
     )
+
+
+async def mark_computed_stale(tx: Transaction, project_id: UUID) -> None:
+    """Ask for all load of a project that was ever computed to be computed anew."""
+    await tx.execute(
+        """
+insert into stale_load (organization_id, project_id, id)
+select $1, $2, found.id from (
+  select id from resource_load where organization_id = $1 and project_id = $2
+  union select resource_id from booking where organization_id = $1 and project_id = $2
+  union select resource_id from over_allocation where organization_id = $1 and project_id = $2
+) found order by found.id
+on conflict (organization_id, id) do update set marked_at = now()
+""",
+        tx.organization_id,
+        project_id,
+    )

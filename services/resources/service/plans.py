@@ -147,3 +147,10 @@ async def _mark(tx: Transaction, project_id: UUID, resources: set[UUID]) -> None
 async def request_load(tx: Transaction, project_id: UUID) -> None:
     """Have the worker compute what is marked once this transaction has committed."""
     await worker.request(tx, LOAD, str(project_id))
+
+
+async def recompute_load(tx: Transaction, project_id: UUID) -> None:
+    """Have all load of a project computed anew, also that of resources that are no longer known."""
+    await facts.mark_all_stale(tx, project_id)
+    await facts.mark_computed_stale(tx, project_id)
+    await request_load(tx, project_id)

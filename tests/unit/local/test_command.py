@@ -92,7 +92,7 @@ def test_missing_settings_are_said_all_at_once() -> None:
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["serve"], ["migrate"], ["token"], ["contracts"]])
+@pytest.mark.parametrize("command", [[], ["up"], ["serve"], ["migrate"], ["rebuild"], ["token"], ["contracts"]])
 def test_every_command_explains_itself(command: list[str]) -> None:
     answer = pmo(*command, "--help")
     assert answer.returncode == 0
@@ -110,7 +110,10 @@ def test_only_the_gateway_may_make_consumers_and_nobody_may_read_past_its_rights
         rights = nats_config.publish_rights(service)
         assert any(".CONSUMER.CREATE." in right for right in rights) is (service == "gateway")
         assert [right for right in rights if right.startswith("pmo.")] == [topology.subjects(service)]
-        assert nats_config.subscribe_rights(service) == (f"_INBOX_{service}.>",)
+        asked = ("pmo-audit.projects",) if service == "projects" else ()
+        assert nats_config.subscribe_rights(service) == (f"_INBOX_{service}.>", *asked)
+        asks = [right for right in rights if right.startswith("pmo-audit.")]
+        assert asks == (["pmo-audit.projects"] if service in {"resources", "kpi"} else [])
 
 
 def test_the_deployed_nats_configuration_is_the_generated_one() -> None:
