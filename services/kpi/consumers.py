@@ -120,8 +120,8 @@ SUBSCRIPTIONS: Final[Mapping[str, Sequence[Subscription[Any]]]] = {"projects": O
 """All subscriptions, by producing service."""
 
 
-async def _evaluate_one(tx: Transaction, project_id: UUID) -> None:
-    await _evaluate(tx, [project_id])
+async def _evaluate_anew(tx: Transaction, project_id: UUID) -> None:
+    await worker.request(tx, EVALUATE, str(project_id))
 
 
 PROJECTION: Final = Projection(
@@ -132,6 +132,6 @@ PROJECTION: Final = Projection(
         Kept(table(TaskRow), "project_id", "task"),
         Kept(table(ProgressRow), "project_id"),
     ),
-    redo=_evaluate_one,
+    redo=_evaluate_anew,
 )
 """What kpi keeps of projects' aggregates."""

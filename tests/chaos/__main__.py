@@ -12,7 +12,7 @@ from typing import Final
 from bench.flow import fresh
 from bench.stack import Stack
 from shared.testing.cases import ROOT
-from tests.chaos import scenarios
+from tests.chaos import audits, scenarios
 from tests.chaos.crashes import WHERE, crash
 from tests.chaos.scenarios import Row, Stage, summary
 from tests.chaos.stage import standing
@@ -48,6 +48,8 @@ async def _run(stage: Stage, minutes: float) -> list[Row]:
         rows.append(row)
 
     share = minutes * 60
+    await add(lambda: audits.tampered(stage, 20))
+    await add(lambda: audits.rebuilt(stage))
     await add(lambda: scenarios.kills(stage, share * 0.25))
     await add(lambda: scenarios.restarts(stage))
     await add(lambda: scenarios.power_cuts(stage, 5))

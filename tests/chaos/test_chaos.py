@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.chaos import scenarios
+from tests.chaos import audits, scenarios
 from tests.chaos.crashes import crash
 from tests.chaos.scenarios import Stage
 from tests.chaos.stage import standing
@@ -37,4 +37,14 @@ async def test_a_stream_that_is_full_stops_no_write_and_loses_nothing(stage: Sta
 @pytest.mark.parametrize("point", SOME)
 async def test_a_service_that_dies_at_a_point_loses_and_doubles_nothing(stage: Stage, point: str) -> None:
     row = await crash(stage, point, 2)
+    assert row.is_kept, row
+
+
+async def test_what_is_tampered_with_in_projections_is_found_and_repaired_soon_after_a_start(stage: Stage) -> None:
+    row = await audits.tampered(stage, 10)
+    assert row.is_kept, row
+
+
+async def test_projections_that_are_rebuilt_under_load_and_from_nothing_are_what_they_were(stage: Stage) -> None:
+    row = await audits.rebuilt(stage)
     assert row.is_kept, row

@@ -21,7 +21,7 @@ from services.resources.service.plans import LOAD
 from shared.audit.answers import Answers
 from shared.audit.examination import Examiner
 from shared.audit.owner import Owner
-from shared.audit.projection import Kept, Projection, rows_of
+from shared.audit.projection import rows_of
 from shared.audit.rebuild import Progress, Wanted, rebuild
 from shared.audit.rounds import Audit, Pace
 from shared.bus import Bus
@@ -32,27 +32,14 @@ from shared.relay import Relay
 from shared.telemetry import REGISTRY
 from shared.testing.eventually import eventually
 from shared.worker import Handler, Worker
+from tests.service.audit.hands import PROJECTIONS, tamper
 from tests.service.kpi.story import Story, fortnight, instant, plan
 from tests.service.resources.story import assignment, person
 
-PROJECTIONS: Final[Mapping[str, Projection]] = {
-    "kpi": kpi_consumers.PROJECTION,
-    "resources": resources_consumers.PROJECTION,
-}
 WORK: Final[Mapping[str, Mapping[str, Handler]]] = {"kpi": {EVALUATE: evaluate}, "resources": {LOAD: work_load}}
 SUBSCRIPTIONS: Final = {"kpi": kpi_consumers.SUBSCRIPTIONS, "resources": resources_consumers.SUBSCRIPTIONS}
 EVERYTHING: Final = Pace(patience=0.0, contents=10**6, contents_seconds=60.0)
 """A round that leaves nothing for later."""
-FIELDS: Final[Mapping[str, str]] = {
-    "project": "key = key || 'x'",
-    "calendar": "definition = '{}'",
-    "progress": "percent = percent + 1",
-    "resource": "name = name || 'x'",
-    "assignment": "work_minutes = work_minutes + 1",
-    "schedule_item": "early_start = early_start + interval '1 minute'",
-}
-TASK_FIELDS: Final = {"kpi": "baseline_cost = coalesce(baseline_cost, 0) + 1", "resources": "name = name || 'x'"}
-
 Rows = dict[UUID, dict[str, dict[str, str]]]
 
 
@@ -215,45 +202,8 @@ class World:
 
     async def tamper(self, service: str, times: int, chance: random.Random) -> list[str]:
         """Change, delete, revive and add so many random rows, none twice; returns what was done."""
-        done: list[str] = []
         async with self.hands(service) as connection:
-            rows = []
-            for kept in PROJECTIONS[service].tables:
-                if kept.is_compared:
-                    key = f"concat_ws('/', {', '.join(key_of(kept))})"
-                    rows += [(kept, key, row[0]) for row in await connection.fetch(f"select {key} from {kept.name}")]
-            chance.shuffle(rows)
-            for kept, key, value in rows:
-                if len(done) < times:
-                    deed, sql = chance.choice(list(deeds(service, kept).items()))
-                    assert (await connection.execute(f"{sql} where {key} = $1", value)).endswith(" 1")
-                    done.append(f"{deed} {kept.name}")
-        return done
-
-
-def key_of(kept: Kept) -> list[str]:
-    """The columns of a table's key within an organization."""
-    return [column.name for column in kept.table.primary_key.columns if column.name != "organization_id"]
-
-
-def deeds(service: str, kept: Kept) -> dict[str, str]:
-    """What can be done to one row of a table, as the beginning of a statement."""
-    name = kept.name
-    field_ = TASK_FIELDS[service] if name == "task" else FIELDS[name]
-    columns = [column.name for column in kept.table.columns]
-    fresh = {"id": "gen_random_uuid()", "at": "at + interval '1 second'"}
-    another = ", ".join(fresh.get(column, column) for column in columns)
-    found = {
-        "change": f"update {name} set {field_}",
-        "delete": f"delete from {name}",
-    }
-    if name != "project":  # another project would be another aggregate
-        found["add"] = f"insert into {name} ({', '.join(columns)}) select {another} from {name}"
-    if "is_deleted" in columns:
-        found["bury or revive"] = f"update {name} set is_deleted = not is_deleted"
-    if "version" in columns:
-        found["age"] = f"update {name} set version = version + 1"
-    return found
+            return await tamper(connection, service, times, chance)
 
 
 def metric(name: str, **labels: str) -> float:
