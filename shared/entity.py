@@ -257,15 +257,21 @@ async def get(tx: Transaction, entity: Entity, where: str, *values: object) -> t
     return rows[0]["version"], rows[0]["image"]
 
 
-async def image_as_of(tx: Transaction, entity: Entity, identifier: UUID, moment: object) -> tuple[int, str]:
-    """Return version and image as they were at an instant; raises NotFound if it did not exist then."""
+async def image_as_of(
+    tx: Transaction, entity: Entity, identifier: UUID, moment: object, *, root: UUID | None = None
+) -> tuple[int, str]:
+    """Return version and image as they were at an instant; raises NotFound if it did not exist then.
+
+    `root` is the aggregate that it must have been part of.
+    """
     row = await tx.fetchrow(
-        "select version, data::text as image from history"
-        " where organization_id = $1 and entity = $2 and entity_id = $3 and at <= $4 order by version desc limit 1",
+        "select version, data::text as image from history where organization_id = $1 and entity = $2"
+        " and entity_id = $3 and at <= $4 and ($5::uuid is null or root_id = $5) order by version desc limit 1",
         tx.organization_id,
         entity.name,
         identifier,
         moment,
+        root,
     )
     if row is None or row["image"] is None:
         raise NotFound("It did not exist at that instant.")

@@ -69,6 +69,8 @@ class Listing:
     conditions: Mapping[str, str]
     sorts: Mapping[str, Sort]
     default_sort: str
+    tie: Sort = Sort("t.id", "uuid")
+    """Unique among the rows: what the sort leaves undecided, this decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _statements(shape: _Shape) -> _Statements:
     total = f"select count(*) {rows}{' and '.join(conditions)}"
     used = len(conditions)
     keys = [(listing.sorts[name], descending) for name, descending in shape.order]
-    keys.append((Sort("t.id", "uuid"), False))
+    keys.append((listing.tie, False))
     if shape.after is not None:
         conditions.append(_after(keys, shape.after, used + 1))
         used += len(keys)

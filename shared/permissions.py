@@ -20,6 +20,7 @@ class Permission(StrEnum):
     PLAN_ASSESS = "plan.assess"
     BASELINE_REQUEST = "baseline.request"
     BASELINE_APPROVE = "baseline.approve"
+    HISTORY_READ = "history.read"
     OPERATION_READ = "operation.read"
     RESOURCE_READ = "resource.read"
     RATE_READ = "rate.read"
@@ -80,8 +81,10 @@ GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
     {
         Role.PMO_DIRECTOR: _all(*Permission),
         Role.PMO_MANAGER: _all(*Permission),
-        Role.PMO_ANALYST: _all(*_READ, Permission.PLAN_ASSESS, Permission.EVENT_READ, Permission.STREAM_READ),
-        Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.EVENT_READ),
+        Role.PMO_ANALYST: _all(
+            *_READ, Permission.PLAN_ASSESS, Permission.HISTORY_READ, Permission.EVENT_READ, Permission.STREAM_READ
+        ),
+        Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.HISTORY_READ, Permission.EVENT_READ),
         Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.BASELINE_APPROVE),
         Role.TEAM_MEMBER: _own(
             Permission.SELF_READ, Permission.PROJECT_READ, Permission.PLAN_READ, Permission.OPERATION_READ

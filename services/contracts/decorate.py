@@ -52,6 +52,14 @@ PARAMETERS: Final[Json] = {
         "schema": {"type": "string", "maxLength": 1000},
         "example": '"3"',
     },
+    "Reason": {
+        "name": "PMO-Reason",
+        "in": "header",
+        "required": False,
+        "description": "Why: kept with the version that this write makes, and told by its history.",
+        "schema": {"type": "string", "maxLength": 500},
+        "example": "Agreed in the steering board of 12 March.",
+    },
     "WaitFor": {
         "name": "PMO-Wait-For",
         "in": "header",
@@ -217,6 +225,8 @@ def _parameters(document: Json, method: str, operation: Json) -> None:
         names.append("IdempotencyKey")
     if "428" in operation["responses"]:
         names.append("IfMatch")
+    if method != "get" and operation["x-pmo-service"] != "gateway":
+        names.append("Reason")
     if method == "get" and _versioned(document, operation):
         names.append("IfNoneMatch")
     if method == "get" and (operation["x-pmo-service"] != "gateway" or operation.get("x-pmo-composed")):

@@ -15,7 +15,8 @@ from services.projects.entities import BASELINE
 from services.projects.repository import baselines as rows
 from services.projects.service import baselines as service
 from services.projects.service.schedules import refresh_if_asked
-from shared import entity, pagination
+from shared import entity, history, pagination
+from shared.history import HistoryPage
 from shared.pagination import LIMIT_DEFAULT, LIMIT_MAX, Paging, decode_cursor, encode_cursor, page_of
 from shared.permissions import Permission
 from shared.route import Current, Operation, identifier_of, operation
@@ -104,6 +105,18 @@ async def get_baseline(call: Current, project_id: ProjectRef, baseline_id: Basel
         await rows.baseline_row(call.tx, project["id"], identifier)
         return call.one(*await entity.image_as_of(call.tx, BASELINE, identifier, as_of))
     return call.one(*await entity.get(call.tx, BASELINE, "t.project_id = $2 and t.id = $3", project["id"], identifier))
+
+
+@router.get("/baselines/{baseline_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
+async def list_baseline_history(
+    call: Current, page: Paging, project_id: ProjectRef, baseline_id: BaselineRef, filters: history.Filters
+) -> Response:
+    """List the versions of a baseline: who asked for it, who decided it, when and why.
+
+    Sorts: version; default -version (newest first).
+    """
+    project = await repository.project_row(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, BASELINE, identifier_of(baseline_id), filters, root=project["id"])
 
 
 @router.get("/baselines/{baseline_id}/tasks", response_model=BaselineTaskPage, **operation(Permission.PLAN_READ, 404))

@@ -15,7 +15,8 @@ from services.projects.domain.plan import LagUnit, LinkType
 from services.projects.entities import DEPENDENCY
 from services.projects.repository.dependencies import DEPENDENCIES
 from services.projects.service import dependencies as service
-from shared import entity, pagination
+from shared import entity, history, pagination
+from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
@@ -127,6 +128,18 @@ async def get_dependency(
     condition, values = repository.reference(project_id, call.own_only, "p")
     found = await entity.get(call.tx, DEPENDENCY, f"{condition} and t.id = ${len(values) + 2}", *values, identifier)
     return call.one(*(found if as_of is None else await entity.image_as_of(call.tx, DEPENDENCY, identifier, as_of)))
+
+
+@router.get("/{dependency_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
+async def list_dependency_history(
+    call: Current, page: Paging, project_id: ProjectRef, dependency_id: DependencyRef, filters: history.Filters
+) -> Response:
+    """List the versions of a dependency: who changed what, when and why.
+
+    Sorts: version; default -version (newest first).
+    """
+    project = await repository.project_row(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, DEPENDENCY, identifier_of(dependency_id), filters, root=project["id"])
 
 
 @router.patch(

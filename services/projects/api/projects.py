@@ -10,7 +10,8 @@ from services.projects.domain.images import ProjectRead
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
 from services.projects.service import projects as service
-from shared import entity, pagination
+from shared import entity, history, pagination
+from shared.history import HistoryPage
 from shared.pagination import Paging
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, operation
@@ -71,6 +72,18 @@ async def get_project(call: Current, project_id: ProjectRef, as_of: AsOf = None)
         return call.one(*await service.project_as_of(call.tx, project_id, call.own_only, as_of))
     condition, values = repository.reference(project_id, call.own_only)
     return call.one(*await entity.get(call.tx, PROJECT, condition, *values))
+
+
+@router.get("/{project_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
+async def list_project_history(
+    call: Current, page: Paging, project_id: ProjectRef, filters: history.Filters
+) -> Response:
+    """List the versions of a project, also of a deleted one: who changed what, when and why.
+
+    Sorts: version; default -version (newest first).
+    """
+    identifier = await service.known_project(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, PROJECT, identifier, filters)
 
 
 @router.patch(

@@ -13,7 +13,8 @@ from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
 from services.projects.domain.images import TaskRead
 from services.projects.entities import TASK
 from services.projects.service import tasks as service
-from shared import entity, pagination
+from shared import entity, history, pagination
+from shared.history import HistoryPage
 from shared.pagination import Paging
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
@@ -76,10 +77,21 @@ async def get_task(call: Current, project_id: ProjectRef, task_id: TaskRef, as_o
     identifier = identifier_of(task_id)
     if as_of is not None:
         project = await repository.project_row(call.tx, project_id, call.own_only)
-        await repository.task_row(call.tx, project["id"], identifier)
-        return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of))
+        return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of, root=project["id"]))
     condition, values = repository.reference(project_id, call.own_only, "p")
     return call.one(*await entity.get(call.tx, TASK, f"{condition} and t.id = ${len(values) + 2}", *values, identifier))
+
+
+@router.get("/{task_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
+async def list_task_history(
+    call: Current, page: Paging, project_id: ProjectRef, task_id: TaskRef, filters: history.Filters
+) -> Response:
+    """List the versions of a task: who changed what, when and why.
+
+    Sorts: version; default -version (newest first).
+    """
+    project = await repository.project_row(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, TASK, identifier_of(task_id), filters, root=project["id"])
 
 
 @router.patch(

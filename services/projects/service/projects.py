@@ -13,7 +13,7 @@ from services.projects import repository
 from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
 from services.projects.entities import PROJECT
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken, StatusMoveNotAllowed
-from shared import entity, worker
+from shared import entity, history, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
@@ -124,3 +124,14 @@ async def project_as_of(tx: Transaction, reference: str, own_only: str | None, m
     if own_only is not None and orjson.loads(image)["owner"] != own_only:
         raise NotFound
     return version, image
+
+
+async def known_project(tx: Transaction, reference: str, own_only: str | None) -> UUID:
+    """Return the id of a project that is or was (then by its id only); whose it was last decides who may see it."""
+    identifier = as_uuid(reference)
+    if identifier is None:
+        return UUID(str((await repository.project_row(tx, reference, own_only))["id"]))
+    last = await history.last_image(tx, PROJECT, identifier)
+    if own_only is not None and last["owner"] != own_only:
+        raise NotFound
+    return identifier
