@@ -7,10 +7,14 @@ import asyncpg
 import httpx2
 import pytest
 
+from services.local.postgres import Postgres
+from services.projects.main import create_app
 from services.projects.settings import Settings
 from shared.db import ACQUIRE_SECONDS, Context, Database
 from shared.errors import Overloaded
 from shared.failures import from_database
+from shared.testing.http import Keys, running
+from tests.service.exhaustion import PATIENT, SIZE, turned_away_and_served_again
 
 REFUSALS = {
     "row_109_serialization_40001": ("40001", 503, "busy"),
@@ -74,3 +78,13 @@ async def test_row_111_without_a_free_connection_a_request_is_turned_away_in_tim
     finally:
         await database.close()
     assert ACQUIRE_SECONDS <= 2
+
+
+async def test_row_111_more_requests_than_connections_are_turned_away_and_then_served(
+    settings: Settings, keys: Keys, postgres: Postgres, organization: UUID
+) -> None:
+    narrow = settings.model_copy(update={"database_url": settings.database_url + PATIENT, "database_pool_size": SIZE})
+    async with running(create_app(narrow), keys, "projects") as api, api.as_(organization, "pmo_director") as director:
+        made = await director.post("/v1/projects", json={"name": "Quay"})
+        path = made.headers["location"]
+        await turned_away_and_served_again(postgres.dsn("pmo_projects"), "project", lambda: director.get(path))
