@@ -144,7 +144,8 @@ def names_in(value: object) -> set[str]:
 
 def test_row_96_no_read_shows_a_rate_to_who_may_not_see_them(system: System, every: list[Operation]) -> None:
     organization = uuid.uuid4()
-    everything = Everything.make(system.as_(organization, DIRECTOR), EXAMPLE_PLAN)
+    director, another = (system.as_(organization, DIRECTOR, subject=subject) for subject in ("someone", "another"))
+    everything = Everything.make(director, another, EXAMPLE_PLAN)
     resource = f"/v1/resources/{everything.ids['resource_id']}"
     assert names_in(everything.caller("GET", resource).json()) >= RATES
     readers = [system.as_(organization, role) for role in Role if Permission.RATE_READ not in GRANTS[role]]

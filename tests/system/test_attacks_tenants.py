@@ -23,7 +23,9 @@ SECRET = "kanarienvogel"
 @pytest.fixture(scope="module")
 def victim(system: System) -> Everything:
     """An organization with one of everything."""
-    return Everything.make(system.as_(uuid.uuid4(), DIRECTOR, subject=SECRET), EXAMPLE_PLAN, SECRET)
+    organization = uuid.uuid4()
+    approver = system.as_(organization, DIRECTOR, subject=f"{SECRET} approves")
+    return Everything.make(system.as_(organization, DIRECTOR, subject=SECRET), approver, EXAMPLE_PLAN, SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ BODIES = {write.name.replace("_", ""): write for write in OF_PLANS}
 def attack(caller: Caller, operation: Operation, ids: Mapping[str, str]) -> httpx2.Response:
     """Call an operation on things with these ids, with a body and a version that are fine."""
     path = operation.path(ids)
-    headers = {"if-match": '"1"'} if operation.method in {"PATCH", "DELETE"} else {}
+    headers = {"if-match": '"1"'} if "428" in operation.document["responses"] else {}
     wanted = operation.query("project_id")
     if wanted is not None and wanted.get("required"):
         path += f"?project_id={ids['project_id']}"

@@ -91,7 +91,9 @@ document = schemathesis.openapi.from_dict(
 @pytest.fixture(scope="module")
 def everything(system: System) -> Everything:
     """An organization with one of everything."""
-    return Everything.make(system.as_(uuid.uuid4(), DIRECTOR, subject="fuzzer"), EXAMPLE_PLAN)
+    organization = uuid.uuid4()
+    fuzzer, approver = (system.as_(organization, DIRECTOR, subject=subject) for subject in ("fuzzer", "approver"))
+    return Everything.make(fuzzer, approver, EXAMPLE_PLAN)
 
 
 @pytest.fixture(scope="module")

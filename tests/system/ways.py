@@ -21,8 +21,8 @@ class Everything:
     position: str
 
     @classmethod
-    def make(cls, caller: Caller, plan: Path, secret: str = "Everything") -> "Everything":
-        """Import a plan and wait until all services know of it."""
+    def make(cls, caller: Caller, approver: Caller, plan: Path, secret: str = "Everything") -> "Everything":
+        """Import a plan and wait until all services know of it; the approver is another director."""
         headers = {"content-type": "application/xml"}
         accepted = caller("POST", "/v1/imports?format=mspdi", content=plan.read_bytes(), headers=headers)
         assert accepted.status_code == 202, accepted.text
@@ -31,7 +31,17 @@ class Everything:
         project, position = operation["result"]["project_id"], operation["result"]["position"]
         task = caller("GET", f"/v1/projects/{project}/tasks?limit=1&is_summary=false").json()["items"][0]["id"]
         link = caller("GET", f"/v1/projects/{project}/dependencies?limit=1").json()["items"][0]["id"]
-        wait = {"pmo-wait-for": position}
+        baseline = caller("POST", f"/v1/projects/{project}/baselines", json={"name": secret, "reason": secret})
+        approved = approver(
+            "POST",
+            f"{baseline.headers['location']}/decisions",
+            json={"decision": "approved", "reason": secret},
+            headers={"if-match": '"1"'},
+        )
+        assert approved.status_code == 200, approved.text
+        assessment = caller("POST", f"/v1/projects/{project}/schedule-assessments", json={})
+        assert assessment.status_code == 201, assessment.text
+        wait = {"pmo-wait-for": approved.headers["pmo-position"]}
         resources = settled(caller, f"/v1/resources?project_id={project}&limit=1", **wait)["items"]
         assert settled(caller, f"/v1/projects/{project}/kpis", **wait)
         client = caller("POST", "/v1/api-clients", json={"name": secret, "scopes": ["read"]})
@@ -41,6 +51,8 @@ class Everything:
             "project_id": project,
             "task_id": task,
             "dependency_id": link,
+            "baseline_id": baseline.json()["id"],
+            "assessment_id": assessment.json()["id"],
             "resource_id": resources[0]["id"],
             "client_id": client.json()["id"],
             "event_id": received["id"],

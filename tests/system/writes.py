@@ -100,6 +100,19 @@ CREATE_DEPENDENCY: Final = Write(
 UPDATE_DEPENDENCY: Final = Write(
     "update_dependency", "PATCH", "/v1/projects/{project}/dependencies/{task}", {"lag": 10}, MERGE_PATCH
 )
+REQUEST_BASELINE: Final = Write(
+    "request_baseline", "POST", "/v1/projects/{project}/baselines", {"name": "New", "reason": "New"}
+)
+DECIDE_BASELINE: Final = Write(
+    "decide_baseline",
+    "POST",
+    "/v1/projects/{project}/baselines/{task}/decisions",
+    {"decision": "rejected", "reason": "New"},
+)
+WITHDRAW_BASELINE: Final = Write(
+    "withdraw_baseline", "POST", "/v1/projects/{project}/baselines/{task}/withdrawal", {"reason": "New"}
+)
+ASSESS_SCHEDULE: Final = Write("assess_schedule", "POST", "/v1/projects/{project}/schedule-assessments", {})
 CREATE_API_CLIENT: Final = Write("create_api_client", "POST", "/v1/api-clients", {"name": "New", "scopes": ["read"]})
 INGEST: Final = Write(
     "ingest",
@@ -120,7 +133,18 @@ INGEST: Final = Write(
     CLOUD_EVENT,
 )
 
-OF_PLANS: Final = (CREATE_PROJECT, UPDATE_PROJECT, CREATE_TASK, UPDATE_TASK, CREATE_DEPENDENCY, UPDATE_DEPENDENCY)
+OF_PLANS: Final = (
+    CREATE_PROJECT,
+    UPDATE_PROJECT,
+    CREATE_TASK,
+    UPDATE_TASK,
+    CREATE_DEPENDENCY,
+    UPDATE_DEPENDENCY,
+    REQUEST_BASELINE,
+    DECIDE_BASELINE,
+    WITHDRAW_BASELINE,
+    ASSESS_SCHEDULE,
+)
 """Writes of what an organization keeps apart from others."""
 
 WRITES: Final = (CREATE_PROJECT, UPDATE_PROJECT, CREATE_TASK, UPDATE_TASK, CREATE_API_CLIENT, INGEST)
