@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 from xml.sax.saxutils import escape
 
+from services.projects.domain.conventions import ProgressMode
 from services.projects.domain.plan import (
     Assignment,
     ConstraintType,
@@ -50,10 +51,10 @@ def mspdi_text(plan: Plan, schedule: Schedule) -> str:
         "Title": plan.name,
         "CreationDate": plan.start.replace(hour=9),
         "LastSaved": plan.status_date,
-        "ScheduleFromStart": not plan.schedules_from_finish,
+        "ScheduleFromStart": not plan.conventions.schedules_from_finish,
         "StartDate": plan.start,
         "FinishDate": schedule.project_finish,
-        "CriticalSlackLimit": plan.critical_slack_minutes // plan.minutes_per_day,
+        "CriticalSlackLimit": plan.conventions.critical_float_minutes // plan.minutes_per_day,
         "CurrencyDigits": 2,
         "CurrencySymbol": "€",
         "CurrencyCode": plan.currency,
@@ -68,9 +69,9 @@ def mspdi_text(plan: Plan, schedule: Schedule) -> str:
         "DefaultFixedCostAccrual": 2,
         "DurationFormat": 7,
         "WorkFormat": 2,
-        "HonorConstraints": plan.honors_constraints,
-        "MultipleCriticalPaths": plan.has_multiple_critical_paths,
-        "SplitsInProgressTasks": plan.splits_started_tasks,
+        "HonorConstraints": plan.conventions.honors_constraints,
+        "MultipleCriticalPaths": plan.conventions.open_ends_critical,
+        "SplitsInProgressTasks": plan.conventions.progress is not ProgressMode.PROGRESS_OVERRIDE,
         "BaselineForEarnedValue": 0,
         "StatusDate": plan.status_date,
         "CurrentDate": plan.status_date,

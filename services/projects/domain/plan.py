@@ -9,7 +9,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
 from shared.working_time import WorkingCalendar
+
+
+class ActivityType(StrEnum):
+    """What a row of the plan is to scheduling."""
+
+    TASK = "task"  # worked on its own calendar (Microsoft Project: on its resources' too)
+    RESOURCE_DEPENDENT = "resource_dependent"  # worked on its resources' calendars
+    START_MILESTONE = "start_milestone"  # lies where work begins
+    FINISH_MILESTONE = "finish_milestone"  # lies where work ends
+    LEVEL_OF_EFFORT = "level_of_effort"  # spans what it is linked to, and holds nobody; a hammock
+    WBS_SUMMARY = "wbs_summary"  # spans all else below its parent
 
 
 class LinkType(StrEnum):
@@ -31,7 +43,7 @@ class LagUnit(StrEnum):
 
 
 class ConstraintType(StrEnum):
-    """The eight date constraints of the field."""
+    """The eight date constraints of the field, and the two that go against links under any convention."""
 
     AS_SOON_AS_POSSIBLE = "as_soon_as_possible"
     AS_LATE_AS_POSSIBLE = "as_late_as_possible"
@@ -41,6 +53,8 @@ class ConstraintType(StrEnum):
     START_NO_LATER_THAN = "start_no_later_than"
     FINISH_NO_EARLIER_THAN = "finish_no_earlier_than"
     FINISH_NO_LATER_THAN = "finish_no_later_than"
+    MANDATORY_START = "mandatory_start"
+    MANDATORY_FINISH = "mandatory_finish"
 
 
 class ResourceType(StrEnum):
@@ -72,6 +86,7 @@ class Task:
     parent_source_id: str | None = None
     outline_level: int = 1
     wbs: str = ""
+    activity_type: ActivityType = ActivityType.TASK
     is_summary: bool = False
     is_milestone: bool = False
     is_active: bool = True
@@ -85,6 +100,11 @@ class Task:
     ignores_resource_calendar: bool = False
     constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
     constraint_date: datetime | None = None
+    secondary_constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
+    secondary_constraint_date: datetime | None = None
+    expected_finish: datetime | None = None  # what remains takes until then
+    external_early_start: datetime | None = None  # what links from other projects allow
+    external_late_finish: datetime | None = None
     deadline: datetime | None = None
     start: datetime | None = None  # as the file says; the dates of a manual task
     finish: datetime | None = None
@@ -96,8 +116,8 @@ class Task:
     actual_finish: datetime | None = None
     actual_duration_minutes: int = 0
     remaining_duration_minutes: int | None = None
-    stop: datetime | None = None
-    resume: datetime | None = None
+    stop: datetime | None = None  # when work was suspended
+    resume: datetime | None = None  # when it goes on
     leveling_delay_minutes: int = 0  # elapsed minutes
     work_minutes: int = 0
     actual_work_minutes: int = 0
@@ -117,6 +137,7 @@ class Link:
     type: LinkType = LinkType.FINISH_TO_START
     lag: int = 0  # minutes, or percent for the percent units
     lag_unit: LagUnit = LagUnit.WORKING
+    lag_calendar: LagCalendar | None = None  # of a working lag; None: as the plan's conventions say
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +190,7 @@ class Plan:
     name: str
     currency: str
     start: datetime
-    status_date: datetime | None
+    status_date: datetime | None  # as of when progress is known: the data date
     calendar_source_id: str
     calendars: tuple[WorkingCalendar, ...]
     tasks: tuple[Task, ...]
@@ -178,21 +199,19 @@ class Plan:
     assignments: tuple[Assignment, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     finish: datetime | None = None
-    schedules_from_finish: bool = False
+    must_finish: datetime | None = None  # late dates are measured against this instead of the project's early finish
     minutes_per_day: int = 480
     minutes_per_week: int = 2400
     days_per_month: int = 20
-    critical_slack_minutes: int = 0  # a task with total float up to this is critical
-    splits_started_tasks: bool = True  # links hold back what remains of a task that began before they allow
-    honors_constraints: bool = True  # date constraints hold even against links; else links win over late constraints
-    has_multiple_critical_paths: bool = False  # a task without successors is measured against its own finish
+    conventions: Conventions = MICROSOFT_PROJECT
 
     @property
     def last_date(self) -> date:
         """The latest day any date of the file names: where calendars must reach at least."""
-        moments = [self.start, self.finish, self.status_date]
+        moments = [self.start, self.finish, self.must_finish, self.status_date]
         for task in self.tasks:
-            moments += [task.start, task.finish, task.deadline, task.constraint_date, task.actual_finish]
+            moments += [task.start, task.finish, task.deadline, task.actual_finish, task.expected_finish]
+            moments += [task.constraint_date, task.secondary_constraint_date, task.resume]
             if task.baseline is not None:
                 moments.append(task.baseline.finish)
         return max(moment for moment in moments if moment is not None).date()

@@ -1,12 +1,15 @@
 """A project's rows as the plan that scheduling works on, with our ids as source ids."""
 
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import TypeAdapter
 
 from services.projects import repository
+from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions
 from services.projects.domain.plan import (
     Assignment,
     Baseline,
@@ -21,7 +24,6 @@ from services.projects.domain.plan import (
 )
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, TASK
 from shared.db import Transaction
-from shared.strict_json import dumps
 from shared.working_calendar import WorkingCalendar, from_json
 from shared.working_time import WorkingTime, compile_calendars
 
@@ -111,7 +113,7 @@ async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
     default = names.get(project["calendar_id"])
     if default is None:
         calendars, default = (*calendars, USUAL_CALENDAR), USUAL_CALENDAR.source_id
-    settings: dict[str, object] = orjson.loads(project["plan_settings"])
+    settings = _SETTINGS.validate_json(project["plan_settings"])
     return Plan(
         source_guid=None,
         name=project["name"],
@@ -157,21 +159,25 @@ async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
             for row in assignments
         ),
         minutes_per_day=project["minutes_per_day"],
-        **settings,  # type: ignore[arg-type]
+        minutes_per_week=settings.minutes_per_week,
+        days_per_month=settings.days_per_month,
+        conventions=settings.conventions,
     )
 
 
-PLAN_SETTINGS: Final = (
-    "schedules_from_finish",
-    "minutes_per_week",
-    "days_per_month",
-    "critical_slack_minutes",
-    "honors_constraints",
-    "has_multiple_critical_paths",
-    "splits_started_tasks",
-)
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """What of a plan only scheduling and exporting read; kept as JSON."""
+
+    minutes_per_week: int = 2400
+    days_per_month: int = 20
+    conventions: Conventions = MICROSOFT_PROJECT
+
+
+_SETTINGS: Final = TypeAdapter(PlanSettings)
 
 
 def plan_settings(plan: Plan) -> str:
-    """Return the settings of a plan that only scheduling reads, as JSON."""
-    return dumps({name: getattr(plan, name) for name in PLAN_SETTINGS}).decode()
+    """Return the settings of a plan as JSON."""
+    settings = PlanSettings(plan.minutes_per_week, plan.days_per_month, plan.conventions)
+    return _SETTINGS.dump_json(settings).decode()

@@ -192,7 +192,7 @@ def test_the_header_of_a_real_plan_is_read_as_its_inputs_say(path: Path) -> None
     assert (minute(plan.start), minute(plan.finish)) == (case["start"], case["finish"])
     assert plan.calendar_source_id == case["default_calendar"]
     assert (plan.minutes_per_day, plan.minutes_per_week) == (case["minutes_per_day"], case["minutes_per_week"])
-    assert plan.schedules_from_finish is not case["from_start"]
+    assert plan.conventions.schedules_from_finish is not case["from_start"]
 
 
 @plans_and_fixtures

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.projects.domain.conventions import ProgressMode
 from services.projects.domain.plan import Baseline, ConstraintType, LagUnit, Link, LinkType
 from tests.unit.projects.mspdi_support import HEADER, codes, elements, link, read, read_task, task
 
@@ -303,10 +304,10 @@ def test_the_project_is_read() -> None:
     assert (plan.name, plan.source_guid) == ("Quay", "7a0ddb0b-ce1e-e311-93da-d43d7e937f92")
     assert (plan.start, plan.finish) == (at("2026-03-02T07:00"), at("2026-09-30T16:00"))
     assert (plan.status_date, plan.currency) == (at("2026-06-15T17:00"), "SEK")
-    assert (plan.schedules_from_finish, plan.critical_slack_minutes) == (True, 900)
+    assert (plan.conventions.schedules_from_finish, plan.conventions.critical_float_minutes) == (True, 900)
     assert (plan.minutes_per_day, plan.minutes_per_week, plan.days_per_month) == (450, 2250, 21)
-    assert (plan.honors_constraints, plan.has_multiple_critical_paths) == (False, True)
-    assert plan.splits_started_tasks is False
+    assert (plan.conventions.honors_constraints, plan.conventions.open_ends_critical) == (False, True)
+    assert plan.conventions.progress is ProgressMode.PROGRESS_OVERRIDE
 
 
 def test_a_bare_project_gets_the_usual_values() -> None:
@@ -319,7 +320,7 @@ def test_a_bare_project_gets_the_usual_values() -> None:
 def test_fields_of_the_project_that_cannot_be_read_are_reported_and_take_their_usual_values() -> None:
     header = HEADER + elements(GUID="x", MinutesPerDay=0, StatusDate="soon", ScheduleFromStart="maybe")
     plan = read(header=header)
-    assert (plan.minutes_per_day, plan.status_date, plan.schedules_from_finish) == (480, None, False)
+    assert (plan.minutes_per_day, plan.status_date, plan.conventions.schedules_from_finish) == (480, None, False)
     assert codes(plan) == [("project", "", "invalid_field")] * 4
 
 

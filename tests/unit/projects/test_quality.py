@@ -93,6 +93,8 @@ def test_constraints_that_hold_against_logic_offend() -> None:
         "must_finish_on",
         "start_no_later_than",
         "finish_no_later_than",
+        "mandatory_start",
+        "mandatory_finish",
     ]
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.projects.domain.conventions import Conventions, ProgressMode
 from services.projects.domain.plan import Assignment, ConstraintType, Link, Plan, Resource, ResourceType, Task
 from services.projects.domain.schedule import critical_path
 from tests.unit.projects.schedule_support import DAY, FF, FS, SS, at, early, late, plan, scheduled, task
@@ -54,7 +55,7 @@ def test_a_constraint_against_the_links_shows_as_negative_float_on_both_sides(ki
 
 def test_links_win_over_late_constraints_where_the_plan_says_so() -> None:
     tasks = [task("a"), constrained("b", ConstraintType.MUST_START_ON, "5 08:00")]
-    found = scheduled(replace(plan(tasks, [Link("a", "b")]), honors_constraints=False))
+    found = scheduled(replace(plan(tasks, [Link("a", "b")]), conventions=Conventions(honors_constraints=False)))
     assert early(found["b"]) == ("6 08:00", "6 17:00")
     assert found["b"].total_float_minutes == -DAY
 
@@ -94,7 +95,7 @@ def test_a_task_as_late_as_possible_uses_its_float_and_its_successors() -> None:
 def test_a_plan_from_its_finish_lies_against_it() -> None:
     backwards = replace(
         plan([task("a"), task("b", 2), task("c")], [Link("a", "b"), Link("a", "c")]),
-        schedules_from_finish=True,
+        conventions=Conventions(schedules_from_finish=True),
         finish=at("16 17:00"),
     )
     schedule = critical_path(backwards)
@@ -116,15 +117,14 @@ def test_the_dates_of_a_summary_hold_its_tasks() -> None:
 def test_every_path_is_measured_against_its_own_end_where_the_plan_has_several_critical_paths() -> None:
     both = plan([task("a"), task("b"), task("long", 9)], [Link("a", "b")])
     assert scheduled(both)["a"].total_float_minutes == 7 * DAY
-    assert [each.is_critical for each in critical_path(replace(both, has_multiple_critical_paths=True)).tasks] == [
-        True
-    ] * 3
+    both = replace(both, conventions=Conventions(open_ends_critical=True))
+    assert all(each.is_critical for each in critical_path(both).tasks)
 
 
 def test_tasks_with_little_float_are_critical_where_the_plan_says_so() -> None:
     near = plan([task("a", 4), task("long", 5)])
     assert not scheduled(near)["a"].is_critical
-    assert scheduled(replace(near, critical_slack_minutes=DAY))["a"].is_critical
+    assert scheduled(replace(near, conventions=Conventions(critical_float_minutes=DAY)))["a"].is_critical
 
 
 def test_a_task_on_its_own_calendar_counts_its_float_there() -> None:
@@ -260,7 +260,7 @@ def test_a_begun_task_asks_its_predecessors_to_be_done_when_it_resumes() -> None
 def test_links_hold_back_what_remains_of_a_task_that_began_too_soon() -> None:
     tasks = [task("a", 4), started("b", 2, resume="6 08:00", done=1)]
     assert early(scheduled(plan(tasks, [Link("a", "b")]))["b"]) == ("5 08:00", "9 17:00")
-    whole = replace(plan(tasks, [Link("a", "b")]), splits_started_tasks=False)
+    whole = replace(plan(tasks, [Link("a", "b")]), conventions=Conventions(progress=ProgressMode.PROGRESS_OVERRIDE))
     assert early(scheduled(whole)["b"]) == ("5 08:00", "6 17:00")
 
 

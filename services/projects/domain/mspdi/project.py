@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+from services.projects.domain.conventions import Conventions, ProgressMode
 from services.projects.domain.mspdi.calendars import usual_calendar
 from services.projects.domain.mspdi.rows import Row
 from services.projects.domain.mspdi.values import FieldError, Report, flag, identifier, integer, label, moment
@@ -76,15 +77,25 @@ def assemble(
         resources=resources,
         assignments=assignments,
         finish=read(lambda: moment(header, "FinishDate"), None),
-        schedules_from_finish=not read(lambda: flag(header, "ScheduleFromStart", default=True), fallback=True),
         minutes_per_day=minutes_per_day,
         minutes_per_week=read(lambda: integer(header, "MinutesPerWeek", 2400, 1, 10_080), 2400),
         days_per_month=read(lambda: integer(header, "DaysPerMonth", 20, 1, 31), 20),
-        critical_slack_minutes=critical_days * minutes_per_day,
-        splits_started_tasks=read(lambda: flag(header, "SplitsInProgressTasks", default=True), fallback=True),
-        honors_constraints=read(lambda: flag(header, "HonorConstraints", default=True), fallback=True),
-        has_multiple_critical_paths=read(lambda: flag(header, "MultipleCriticalPaths"), fallback=False),
+        conventions=_conventions(header, report, critical_days * minutes_per_day),
         skipped=report.finish(),
+    )
+
+
+def _conventions(header: Row, report: Report, critical_float_minutes: int) -> Conventions:
+    def says(name: str, *, usually: bool) -> bool:
+        return _either(lambda: flag(header, name, default=usually), usually, report)
+
+    splits = says("SplitsInProgressTasks", usually=True)
+    return Conventions(
+        progress=ProgressMode.RETAINED_LOGIC if splits else ProgressMode.PROGRESS_OVERRIDE,
+        critical_float_minutes=critical_float_minutes,
+        open_ends_critical=says("MultipleCriticalPaths", usually=False),
+        honors_constraints=says("HonorConstraints", usually=True),
+        schedules_from_finish=not says("ScheduleFromStart", usually=True),
     )
 
 

@@ -27,6 +27,8 @@ HARD: Final = frozenset(
         ConstraintType.MUST_FINISH_ON,
         ConstraintType.START_NO_LATER_THAN,
         ConstraintType.FINISH_NO_LATER_THAN,
+        ConstraintType.MANDATORY_START,
+        ConstraintType.MANDATORY_FINISH,
     }
 )
 """Constraints that can hold a task against its logic."""

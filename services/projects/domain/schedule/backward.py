@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.projects.domain.plan import ConstraintType, LinkType, Task
-from services.projects.domain.schedule.forward import Early
+from services.projects.domain.schedule.forward import MANDATORY, Early
 from services.projects.domain.schedule.network import Bond, Network, State
 from shared.working_time import minute_of
 
@@ -117,13 +117,14 @@ def _place(network: Network, node: int, at: int, early: Early, late: Late) -> No
 
 
 def _pinned_finish(network: Network, node: int, task: Task) -> int | None:
-    """The late finish of a task that must start or finish on a date, in a plan that honours that against links."""
-    if task.constraint_date is None or network.states[node] is State.FIXED or not network.honors_constraints:
+    """The late finish of a task that lies on a date whatever its links say."""
+    kind, honors = task.constraint_type, network.conventions.honors_constraints
+    if task.constraint_date is None or network.states[node] is State.FIXED or not (honors or kind in MANDATORY):
         return None
-    match task.constraint_type:
-        case ConstraintType.MUST_START_ON:
+    match kind:
+        case ConstraintType.MUST_START_ON | ConstraintType.MANDATORY_START:
             return _finish_from(network, node, task.constraint_date)
-        case ConstraintType.MUST_FINISH_ON:
+        case ConstraintType.MUST_FINISH_ON | ConstraintType.MANDATORY_FINISH:
             return minute_of(task.constraint_date)
         case _:
             return None

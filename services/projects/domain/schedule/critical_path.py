@@ -21,15 +21,15 @@ def critical_path(plan: Plan) -> Schedule:
     counted = [node for node in range(len(network.tasks)) if network.active[node] and node not in network.children]
     early = early_dates(network)
     horizon = max((early.finish[node] for node in counted), default=network.floor)
-    if plan.schedules_from_finish and plan.finish is not None:
+    if plan.conventions.schedules_from_finish and plan.finish is not None:
         horizon = minute_of(plan.finish)
-    late = late_dates(network, early, horizon, own_horizon=plan.has_multiple_critical_paths)
-    if plan.schedules_from_finish:
+    late = late_dates(network, early, horizon, own_horizon=plan.conventions.open_ends_critical)
+    if plan.conventions.schedules_from_finish:
         network.floor = min((late.start[node] for node in counted), default=horizon)
         early = early_dates(network)
     elif any(is_late(network.tasks[node], network.states[node]) for node in counted):
         early = early_dates(network, (late.start, late.finish))
-    dates = roll_up(network, early, late, from_finish=plan.schedules_from_finish)
+    dates = roll_up(network, early, late, from_finish=plan.conventions.schedules_from_finish)
     try:
         return Schedule(moment_of(network.floor), moment_of(horizon), _scheduled(plan, network, dates))
     except OverflowError as beyond:
@@ -45,7 +45,7 @@ class _Moments(dict[int, datetime]):
 
 
 def _scheduled(plan: Plan, network: Network, dates: Dates) -> tuple[ScheduledTask, ...]:
-    moments, scheduled, critical = _Moments(), [], plan.critical_slack_minutes
+    moments, scheduled, critical = _Moments(), [], plan.conventions.critical_float_minutes
     for node, task in enumerate(plan.tasks):
         total = total_float(network, node, dates)
         scheduled.append(

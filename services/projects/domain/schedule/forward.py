@@ -3,13 +3,20 @@
 from dataclasses import dataclass
 from typing import Final
 
+from services.projects.domain.conventions import ProgressMode
 from services.projects.domain.plan import ConstraintType, LinkType, Task
 from services.projects.domain.schedule.network import Network, State, goes_late
 from shared.working_time import minute_of
 
 _OF_START: Final = frozenset(
-    {ConstraintType.START_NO_EARLIER_THAN, ConstraintType.START_NO_LATER_THAN, ConstraintType.MUST_START_ON}
+    {
+        ConstraintType.START_NO_EARLIER_THAN,
+        ConstraintType.START_NO_LATER_THAN,
+        ConstraintType.MUST_START_ON,
+        ConstraintType.MANDATORY_START,
+    }
 )
+MANDATORY: Final = frozenset({ConstraintType.MANDATORY_START, ConstraintType.MANDATORY_FINISH})
 _EXACT: Final = frozenset({ConstraintType.MUST_START_ON, ConstraintType.MUST_FINISH_ON})
 _WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 _LATE: Final = frozenset({ConstraintType.START_NO_LATER_THAN, ConstraintType.FINISH_NO_LATER_THAN})
@@ -106,7 +113,7 @@ def _place(network: Network, node: int, at: int, early: Early) -> tuple[int, int
 
 def _constrained(network: Network, node: int, at: int, date: int) -> int:
     """The start under the task's constraint; late constraints give way to links only where the plan says so."""
-    effort, duration, honors = network.efforts[node], network.durations[node], network.honors_constraints
+    effort, duration, honors = network.efforts[node], network.durations[node], network.conventions.honors_constraints
 
     def starting() -> int:
         return _settled(network, node, date)
@@ -120,7 +127,8 @@ def _constrained(network: Network, node: int, at: int, date: int) -> int:
     wanted = starting() if kind in _OF_START else finishing()
     if kind in _LATE:
         return min(at, wanted)
-    return wanted if kind in _EXACT and honors else max(at, wanted)
+    exact = kind in MANDATORY or (kind in _EXACT and honors)
+    return wanted if exact else max(at, wanted)
 
 
 def effort_end(network: Network, node: int, date: int) -> int:
@@ -160,6 +168,6 @@ def _rest_done(network: Network, node: int, at: int, start: int, planned: Planne
     if not duration or rest is None or task.resume is None:
         return effort.finish(start, duration, duration)
     rest, resumed = min(rest, duration), minute_of(task.resume)
-    if network.splits_started_tasks:
+    if network.conventions.progress is not ProgressMode.PROGRESS_OVERRIDE:
         resumed = max(resumed, _bound(network, node, at, planned, rest))
     return max(start, effort.finish(resumed, rest, duration))

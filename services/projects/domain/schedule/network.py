@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from services.projects.domain.conventions import Conventions
 from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule.effort import ALWAYS, Calendars, Effort
 from services.projects.domain.schedule.order import topological_order
@@ -45,8 +46,7 @@ class Network:
 
     tasks: Sequence[Task]
     floor: int  # where the project starts
-    honors_constraints: bool
-    splits_started_tasks: bool
+    conventions: Conventions
     efforts: list[Effort] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Network:
 
 def build_network(plan: Plan) -> Network:
     """Number the tasks, tie the links; DependencyCycle if they wait for each other."""
-    network = Network(plan.tasks, minute_of(plan.start), plan.honors_constraints, plan.splits_started_tasks)
+    network = Network(plan.tasks, minute_of(plan.start), plan.conventions)
     calendars = Calendars(plan)
     index = {task.source_id: at for at, task in enumerate(plan.tasks)}
     for at, task in enumerate(plan.tasks):
