@@ -210,9 +210,14 @@ PLACE: Final = {
     "work_breakdown_structure": "{work_breakdown_structure}::text || 1 + coalesce("
     "(select substring(work_breakdown_structure from '[0-9]{{1,9}}$')::int from task"
     " where organization_id = $1 and project_id = {project_id} and outline_level > 0"
-    " and parent_id is not distinct from {parent_id} order by position desc limit 1), 0)",
+    " and coalesce(parent_id = {parent_id}, {parent_id} is null and parent_id is null)"
+    " order by position desc limit 1), 0)",
 }
-"""A new task's place: last in the plan, numbered after its last sibling, below the given code of its parent."""
+"""A new task's place: last in the plan, numbered after its last sibling, below the given code of its parent.
+
+The siblings are not found with `is not distinct from`: of that PostgreSQL believes that next to no row fulfils it, and
+would rather read and sort the whole plan for each new task than look from its end.
+"""
 
 
 async def project_image(tx: Transaction, project_id: UUID) -> str:
