@@ -1,11 +1,7 @@
 """List, get and create: the service, directly and through the gateway, beside a bare callable with the same SQL."""
 
-import asyncio
-import os
 import statistics
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -16,8 +12,8 @@ from uuid_utils.compat import uuid7
 
 from bench.client import Make, Sample, load, quantile, request
 from bench.report import Finding
+from bench.servers import Server, bare_environment, replica_environment, serving
 from bench.stack import Stack
-from services.local.files import free_port
 
 TASKS: Final = 100
 ROUNDS: Final = 5
@@ -53,28 +49,6 @@ async def add_projects(stack: Stack, projects: int, tasks: int) -> list[UUID]:
     return identifiers
 
 
-@asynccontextmanager
-async def bare(stack: Stack) -> AsyncIterator[tuple[int, int]]:
-    """Run the bare callable; gives its process id and port."""
-    port = free_port()
-    own = {"BENCH_DATABASE_URL": stack.dsn("projects"), "BENCH_ORGANIZATION": str(stack.organization)}
-    command = [sys.executable, "-m", "bench.bare", str(port)]
-    child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **own})
-    try:
-        for _ in range(200):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
-        yield child.pid, port
-    finally:
-        child.terminate()
-        await child.wait()
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
     """A way to the same thing."""
@@ -108,7 +82,7 @@ async def compare(
 def findings(
     part: str, connections: int, samples: Mapping[str, Sequence[Sample]], *, bare_least: float
 ) -> list[Finding]:
-    """The samples as lines, with ratios paired by round."""
+    """The samples as lines, with ratios paired by round; the goal is about the replica, where there is one."""
     found = []
     p50s = {}
     for name, each in samples.items():
@@ -124,7 +98,10 @@ def findings(
         if connections > 1 and name == "direct":
             spread = figures["p99 ms"] / figures["p50 ms"]
             found.append(Finding(part, f"{name} p99 / p50, {connections} conn.", value=spread, most=5))
-    for one, other, least in (("direct", "bare", bare_least), ("gateway", "direct", 0.75)):
+    pairings: list[tuple[str, str, float | None]] = [("direct", "bare", bare_least), ("gateway", "direct", 0.75)]
+    if "replica" in samples:
+        pairings[:1] = [("replica", "bare", bare_least), ("direct", "bare", None)]
+    for one, other, least in pairings:
         pairs = list(zip(samples[one], samples[other], strict=True))
         rate = statistics.median(a.rate / b.rate for a, b in pairs)
         cpu = statistics.median(b.cpu_ms / a.cpu_ms for a, b in pairs)
@@ -136,20 +113,30 @@ def findings(
 class Requests:
     """The three operations on one seeded organization."""
 
-    def __init__(self, stack: Stack, bare_pid: int, bare_port: int, projects: Sequence[UUID], tasks: Sequence[UUID]):
+    def __init__(
+        self, stack: Stack, bare: Server, replica: Server, projects: Sequence[UUID], tasks: Sequence[UUID]
+    ) -> None:
         self._stack = stack
-        self._bare = (bare_pid, bare_port)
+        self._bare = bare
+        self._replica = replica
         self._projects = projects
         self._tasks = tasks
 
-    def _targets(self, make: Callable[[dict[str, str], bool], Make]) -> list[Target]:
-        stack, (bare_pid, bare_port) = self._stack, self._bare
+    def _targets(self, make: Callable[[dict[str, str], bool], Make], *, writes: bool) -> list[Target]:
+        stack, bare, replica = self._stack, self._bare, self._replica
         service, gateway = stack.pids["projects"], stack.pids["gateway"]
-        return [
-            Target("bare", bare_port, [bare_pid], lambda: make({}, True)),
-            Target("direct", stack.ports["projects"], [service], lambda: make(stack.internal("projects"), False)),
+
+        def inside() -> Make:
+            return make(stack.internal("projects"), False)
+
+        targets = [
+            Target("bare", bare.port, [bare.pid], lambda: make({}, True)),
+            Target("direct", stack.ports["projects"], [service], inside),
             Target("gateway", stack.ports["gateway"], [gateway, service], lambda: make(stack.bearer, False)),
         ]
+        if writes:
+            targets.insert(1, Target("replica", replica.port, [replica.pid], inside))
+        return targets
 
     async def list_tasks(self) -> list[Finding]:
         """100 tasks of a project."""
@@ -189,7 +176,7 @@ class Requests:
 
             return data
 
-        return await self._measured("create one", make, bare_least=0.5, rounds=3, settle=True)
+        return await self._measured("create one", make, bare_least=0.5, rounds=3, writes=True)
 
     async def grow(self) -> list[Finding]:
         """The list and one task with 10^3 and with 10^5 tasks in the organization."""
@@ -225,12 +212,12 @@ class Requests:
         *,
         bare_least: float,
         rounds: int = ROUNDS,
-        settle: bool = False,
+        writes: bool = False,
     ) -> list[Finding]:
         found = []
         for connections in CONNECTIONS:
-            targets = self._targets(make)
-            samples = await compare(self._stack, targets, connections, rounds=rounds, settle=settle)
+            targets = self._targets(make, writes=writes)
+            samples = await compare(self._stack, targets, connections, rounds=rounds, settle=writes)
             found += findings(part, connections, samples, bare_least=bare_least)
         return found
 
@@ -243,8 +230,11 @@ async def run(stack: Stack, parts: Sequence[str]) -> list[Finding]:
         tasks = [row["id"] for row in await connection.fetch(tasks_of, stack.organization, projects[0])]
     small = await add_projects(stack, 32, 0)
     found = []
-    async with bare(stack) as (pid, port):
-        measures = Requests(stack, pid, port, [projects[0], *small], tasks)
+    async with (
+        serving("bench.bare", bare_environment(stack)) as bare,
+        serving("bench.replica", replica_environment(stack)) as replica,
+    ):
+        measures = Requests(stack, bare, replica, [projects[0], *small], tasks)
         each = {
             "list": measures.list_tasks,
             "get": measures.get_task,
