@@ -67,6 +67,22 @@ class DependencyExists(Conflict):
     cure = "Change that dependency, or use another type."
 
 
+class MoveNotPossible(Conflict):
+    """The task cannot be put there."""
+
+    code, title = "move_not_possible", "The task cannot be put there"
+    cause = "It would be below itself, or the sibling named is not directly below the parent named."
+    cure = "Name another parent, or a sibling that is directly below it."
+
+
+class BatchRefused(Conflict):
+    """Something in the batch cannot be done, so nothing was."""
+
+    code, title = "batch_refused", "Nothing of the batch was done"
+    cause = "The batch is atomic and at least one of its items cannot be done; errors[] says which and why."
+    cure = "Mend those items, or send the batch with mode best_effort."
+
+
 class NewerProgressKnown(Conflict):
     """Progress as of a later instant is known already."""
 

@@ -4,7 +4,17 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
-from services.projects.api import baselines, dependencies, imports, projects, quality, schedules, tasks
+from services.projects.api import (
+    baselines,
+    batches,
+    dependencies,
+    imports,
+    projects,
+    quality,
+    schedules,
+    structure,
+    tasks,
+)
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.models import METADATA
@@ -22,6 +32,8 @@ TITLE: Final = "Projects"
 ROUTERS: Final = (
     projects.router,
     tasks.router,
+    batches.router,
+    structure.router,
     dependencies.router,
     schedules.router,
     baselines.router,

@@ -113,6 +113,16 @@ WITHDRAW_BASELINE: Final = Write(
     "withdraw_baseline", "POST", "/v1/projects/{project}/baselines/{task}/withdrawal", {"reason": "New"}
 )
 ASSESS_SCHEDULE: Final = Write("assess_schedule", "POST", "/v1/projects/{project}/schedule-assessments", {})
+CHANGE_TASKS: Final = Write(
+    "change_tasks",
+    "POST",
+    "/v1/projects/{project}/tasks/batch",
+    {"mode": "atomic", "items": [{"action": "create_task", "task": {"name": "New"}}]},
+)
+MOVE_TASK: Final = Write("move_task", "POST", "/v1/projects/{project}/tasks/{task}/move", {})
+COPY_TASKS: Final = Write(
+    "copy_tasks", "POST", "/v1/projects/{project}/tasks/copy", {"source_project_id": str(uuid.UUID(int=1))}
+)
 CREATE_API_CLIENT: Final = Write("create_api_client", "POST", "/v1/api-clients", {"name": "New", "scopes": ["read"]})
 INGEST: Final = Write(
     "ingest",
@@ -144,6 +154,9 @@ OF_PLANS: Final = (
     DECIDE_BASELINE,
     WITHDRAW_BASELINE,
     ASSESS_SCHEDULE,
+    CHANGE_TASKS,
+    MOVE_TASK,
+    COPY_TASKS,
 )
 """Writes of what an organization keeps apart from others."""
 

@@ -10,6 +10,7 @@ from services.projects.domain.images import ProjectRead
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
 from services.projects.service import projects as service
+from services.projects.service.copying import fill_from_template
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging
@@ -50,10 +51,12 @@ async def list_projects(
     return await pagination.page(call.tx, repository.PROJECTS, page, filters, restrict=own)
 
 
-@router.post("", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 409, 413, 415))
+@router.post(
+    "", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 404, 409, 413, 415)
+)
 async def create_project(call: Current, body: ProjectCreate) -> Response:
-    """Create a project."""
-    values = body.model_dump(exclude={"time_zone", "start", "status_date"})
+    """Create a project, empty or with the plan of a template."""
+    values = body.model_dump(exclude={"time_zone", "start", "status_date", "template_id"})
     owner = call.own_only or body.owner or call.principal.subject
     written = await service.create_project(
         call.tx,
@@ -62,6 +65,8 @@ async def create_project(call: Current, body: ProjectCreate) -> Response:
         start=body.start,
         status=body.status_date,
     )
+    if body.template_id is not None:
+        written = await fill_from_template(call.tx, written.id, body.template_id, call.own_only)
     return call.written(written, 201, f"/v1/projects/{written.id}")
 
 

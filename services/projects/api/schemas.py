@@ -2,13 +2,14 @@
 
 import zoneinfo
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from services.projects.domain.codes import InvalidMask, Mask
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem, TaskRead
 from services.projects.domain.plan import ConstraintType
 from services.projects.domain.project import INITIAL, ProjectStatus
@@ -41,6 +42,19 @@ def _zone(value: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_zone), Field(max_length=64, examples=["Europe/Amsterdam"])]
+
+
+def _mask(value: str) -> str:
+    try:
+        Mask.parse(value)
+    except InvalidMask as error:
+        raise PydanticCustomError("code_mask", "is no mask such as 1.1, A-01 or HT|1.1") from error
+    return value
+
+
+CodeMask = Annotated[Name, AfterValidator(_mask), Field(max_length=40, examples=["1.1"])]
+Code = Annotated[Name, Field(max_length=100, examples=["1.2.3"])]
+"""A WBS code given by hand."""
 Duration = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 """Minutes; the most is some eighty years of working days."""
 
@@ -80,6 +94,12 @@ class ProjectCreate(Schema):
     """As of when its progress is reported, to the minute."""
     source_id: SourceId | None = None
     """What another system calls it; unique in the organization."""
+    code_mask: CodeMask = "1.1"
+    """How WBS codes are made, as an example: 1.1, A-01, HT|1.1 with HT before all of them."""
+    is_template: Flag = False
+    """New projects may be made from it."""
+    template_id: UUID | None = None
+    """A project whose plan is copied into the new one: a template, or one that the caller sees."""
 
     @model_validator(mode="after")
     def _starts_early_in_life(self) -> "ProjectCreate":
@@ -105,10 +125,14 @@ class ProjectUpdate(Patch):
     """When the project starts, to the minute."""
     status_date: Instant | None = None
     """As of when its progress is reported; null clears."""
+    code_mask: CodeMask = absent()
+    """How WBS codes are made from now on; those there are change by renumbering."""
+    is_template: Flag = absent()
+    """New projects may be made from it."""
 
 
-class TaskCreate(Schema):
-    """A new task."""
+class TaskFields(Schema):
+    """A new task, its place aside."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Pour quay wall, section 3", "duration_minutes": 4800}]}
@@ -118,10 +142,10 @@ class TaskCreate(Schema):
     """What is to be done."""
     description: Description = ""
     """Details."""
-    parent_id: UUID | None = None
-    """The summary it belongs to, of the same project."""
     source_id: SourceId | None = None
     """What another system calls it; unique in the project."""
+    work_breakdown_structure: Code | None = None
+    """WBS code given by hand; made by the project's mask if absent."""
     is_milestone: Flag = False
     """A point in time rather than work."""
     duration_minutes: Duration = 0
@@ -140,11 +164,18 @@ class TaskCreate(Schema):
     """Planned cost, in the project's currency."""
 
     @model_validator(mode="after")
-    def _constraint_has_a_date(self) -> "TaskCreate":
+    def _constraint_has_a_date(self) -> Self:
         dateless = {ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE}
         if self.constraint_type not in dateless and self.constraint_date is None:
             raise PydanticCustomError("constraint_date", "this constraint needs a constraint_date")
         return self
+
+
+class TaskCreate(TaskFields):
+    """A new task."""
+
+    parent_id: UUID | None = None
+    """The summary it belongs to, of the same project."""
 
 
 class TaskUpdate(Patch):
@@ -154,6 +185,8 @@ class TaskUpdate(Patch):
     """What is to be done."""
     description: Description = absent()
     """Details."""
+    work_breakdown_structure: Code | None = None
+    """WBS code given by hand; null: made by the project's mask again."""
     is_milestone: Flag = absent()
     """A point in time rather than work."""
     duration_minutes: Duration = absent()

@@ -40,6 +40,10 @@ class ProjectRead(Schema):
     """Its default working calendar; null: Monday to Friday, 8 to 12 and 13 to 17."""
     minutes_per_day: Count
     """What a day of duration means."""
+    code_mask: Text
+    """How WBS codes are made."""
+    is_template: bool
+    """New projects may be made from it."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime
@@ -67,6 +71,8 @@ class TaskRead(Schema):
     """Details."""
     work_breakdown_structure: Text
     """WBS code."""
+    has_fixed_code: bool
+    """The WBS code was given by hand and stays."""
     outline_level: Count
     """Depth in the work breakdown structure."""
     is_summary: bool

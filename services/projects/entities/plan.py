@@ -21,6 +21,7 @@ TASK: Final = Entity(
             "name",
             "description",
             "work_breakdown_structure",
+            "has_fixed_code",
             "outline_level",
             "is_summary",
             "is_milestone",

@@ -46,6 +46,7 @@ class TaskRow(Row, table=True):
     name: str
     description: str = ""
     work_breakdown_structure: str = ""
+    has_fixed_code: bool = False
     outline_level: int = 1
     is_summary: bool = False
     is_milestone: bool = False

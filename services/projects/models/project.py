@@ -39,6 +39,8 @@ class ProjectRow(Row, table=True):
     calendar_id: UUID | None = None
     planned_finish: datetime | None = wall(default=None)
     minutes_per_day: int = 480
+    code_mask: str = "1.1"
+    is_template: bool = False
     plan_settings: str = Field(default="{}", sa_type=JSONB)  # what only scheduling reads
 
 

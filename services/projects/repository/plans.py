@@ -205,7 +205,7 @@ async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> 
 
 
 PLACE: Final = {
-    "position": "(select coalesce(max(position), -1) + 1 from task"
+    "position": "(select coalesce(max(position), 0) + 1024 from task"
     " where organization_id = $1 and project_id = {project_id})",
     "work_breakdown_structure": "{work_breakdown_structure}::text || 1 + coalesce("
     "(select substring(work_breakdown_structure from '[0-9]{{1,9}}$')::int from task"

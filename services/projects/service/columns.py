@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from services.projects.domain.outline import STEP
 from services.projects.domain.plan import Task
 
 Row = dict[str, object]
@@ -34,7 +35,7 @@ def task_columns(
     baseline = task.baseline
     return {
         "parent_id": identifiers.get(task.parent_source_id or ""),
-        "position": task.position,
+        "position": task.position * STEP,
         "source_id": task.source_id,
         "is_imported": True,
         "name": task.name,

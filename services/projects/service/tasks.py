@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 import asyncpg
+from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.progress import Progress
-from services.projects.entities import PROGRESS, TASK
+from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
     CurrencyMismatch,
     NewerProgressKnown,
@@ -18,6 +20,9 @@ from services.projects.errors import (
     TaskIsSummary,
     TaskSourceTaken,
 )
+from services.projects.repository import outlines
+from services.projects.service.changes import PlanChanges
+from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import standing_of
 from services.projects.service.projects import request_schedule, wall_time
 from shared import entity
@@ -28,6 +33,10 @@ from shared.errors import FieldError, ValidationFailed
 from shared.types import Money, minor_digits
 
 SCHEDULING = frozenset({"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name"})
+
+STATED: Final = frozenset({"percent_complete", "actual_cost"})
+"""What changes of a task state of its progress."""
+USUAL_MASK: Final = "1.1"
 
 DATELESS = frozenset({"as_soon_as_possible", "as_late_as_possible"})
 """Constraints without a date."""
@@ -54,18 +63,56 @@ def _local(fields: dict[str, object], zone: str) -> None:
             fields[name] = wall_time(moment, zone)
 
 
-async def create_task(
-    tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
-) -> Written:
-    """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
-    project_id: UUID = project["id"]
+def new_task(project: asyncpg.Record, values: Mapping[str, object], cost: Money | None) -> dict[str, object]:
+    """Return the columns of a new task but for its place."""
     fields = dict(values)
     _local(fields, project["time_zone"])
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
     fields |= {"actual_cost": nothing, "fixed_cost": nothing}
     fields["remaining_work_minutes"] = fields.get("work_minutes", 0)
+    return fields
+
+
+def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[str, object]) -> dict[str, object]:
+    """Return the columns of a task that changes set but for its progress; raises ValidationFailed."""
+    fields = {name: value for name, value in changes.items() if name not in STATED}
+    _local(fields, project["time_zone"])
+    kind = fields.get("constraint_type", row["constraint_type"])
+    if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
+        detail = "this constraint needs a constraint_date"
+        raise ValidationFailed(errors=[FieldError("/constraint_date", "constraint_date", detail)])
+    return fields
+
+
+def stated_progress(
+    tx: Transaction, project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[str, object]
+) -> Progress | None:
+    """Return what changes state of a task's progress as of now; raises TaskIsSummary or NewerProgressKnown."""
+    percent, cost = changes.get("percent_complete"), changes.get("actual_cost")
+    if percent is None and cost is None:
+        return None
+    if row["is_summary"]:
+        raise TaskIsSummary
+    now = datetime.now(UTC)
+    if row["progress_at"] is not None and row["progress_at"] > now:
+        raise NewerProgressKnown(f"Progress is known as of {row['progress_at'].isoformat()}.")
+    return Progress(
+        now,
+        percent if isinstance(percent, Decimal) else row["percent_complete"],
+        amount_in(cost if isinstance(cost, Money) else None, project["currency"], "/actual_cost/currency"),
+        source=tx.context.actor,
+    )
+
+
+async def create_task(
+    tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
+) -> Written:
+    """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
+    project = await repository.locked_project(tx, reference, own_only)
+    project_id: UUID = project["id"]
+    fields = new_task(project, values, cost)
+    code = fields.pop("work_breakdown_structure", None)
     parent_id = fields.get("parent_id")
     prefix, level = "", 1
     if isinstance(parent_id, UUID):
@@ -74,8 +121,17 @@ async def create_task(
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
     fields |= {"project_id": project_id, "work_breakdown_structure": prefix, "outline_level": level}
+    computed = repository.PLACE
+    if code is not None or project["code_mask"] != USUAL_MASK:
+        identifier = fields["id"] = uuid7()
+        outline = await load_outline(tx, project)
+        outline.add(identifier, parent_id if isinstance(parent_id, UUID) else None, None if code is None else str(code))
+        settled = outline.settle()
+        fields |= settled.pop(identifier)
+        await write_outline(tx, project_id, settled)
+        computed = {}
     try:
-        written = await entity.create(tx, TASK, fields, computed=repository.PLACE)
+        written = await entity.create(tx, TASK, fields, computed=computed)
     except asyncpg.UniqueViolationError as error:
         raise TaskSourceTaken from error
     await request_schedule(tx, project_id)
@@ -107,33 +163,21 @@ async def update_task(
     project = await repository.locked_project(tx, reference, own_only)
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
-    fields = dict(changes)
-    if not fields:
+    if not changes:
         return await entity.unchanged(tx, TASK, task_id)
-    _local(fields, project["time_zone"])
-    kind = fields.get("constraint_type", row["constraint_type"])
-    if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
-        detail = "this constraint needs a constraint_date"
-        raise ValidationFailed(errors=[FieldError("/constraint_date", "constraint_date", detail)])
-    percent, cost = fields.pop("percent_complete", None), fields.pop("actual_cost", None)
-    changed = list(changes)
-    if percent is not None or cost is not None:
-        if row["is_summary"]:
-            raise TaskIsSummary
-        if row["progress_at"] is not None and row["progress_at"] > datetime.now(UTC):
-            raise NewerProgressKnown(f"Progress is known as of {row['progress_at'].isoformat()}.")
-        money = cost if isinstance(cost, Money) else None
-        progress = Progress(
-            datetime.now(UTC),
-            percent if isinstance(percent, Decimal) else row["percent_complete"],
-            amount_in(money, project["currency"], "/actual_cost/currency"),
-            source=tx.context.actor,
-        )
+    fields = changed_task(project, row, changes)
+    progress = stated_progress(tx, project, row, changes)
+    if "work_breakdown_structure" in fields:
+        code = fields.pop("work_breakdown_structure")
+        outline = await load_outline(tx, project)
+        outline.fix_code(task_id, None if code is None else str(code))
+        fields |= outline.settle().get(task_id, {})
+    if progress is not None:
         await _state(tx, project["id"], task_id, progress)
         dated = await repository.tasks_with_dates(tx, "id", {(project["id"], task_id)})
         fields |= standing_of(dated[project["id"], task_id]).columns(progress)
-    written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=changed)
-    if percent is not None or SCHEDULING & fields.keys():
+    written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=list(changes))
+    if "percent_complete" in changes or SCHEDULING & fields.keys():
         await request_schedule(tx, project["id"])
     return written
 
@@ -151,12 +195,10 @@ async def delete_task(tx: Transaction, reference: str, own_only: str | None, tas
     )
     if children:
         raise TaskHasChildren(f"{children} tasks are below it.")
-    for statement in (
-        "delete from dependency where organization_id = $1 and project_id = $2"
-        " and (predecessor_id = $3 or successor_id = $3)",
-        "delete from assignment where organization_id = $1 and project_id = $2 and task_id = $3",
-    ):
-        await tx.execute(statement, tx.organization_id, project["id"], task_id)
+    changes = PlanChanges(project["id"])
+    await changes.delete(tx, DEPENDENCY, await outlines.links_of(tx, project["id"], [task_id]))
+    await changes.delete(tx, ASSIGNMENT, await outlines.assignments_of(tx, project["id"], [task_id]))
+    await changes.record(tx)
     written = await entity.delete(tx, TASK, task_id, expected=expected)
     await _childless(tx, project["id"], row["parent_id"])
     await request_schedule(tx, project["id"])

@@ -1,0 +1,63 @@
+"""The statements of a plan's outline, and of what changes in many of its tasks at once."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from shared.db import Transaction
+
+_TASKS: Final = """
+select id, version, parent_id, position, outline_level, work_breakdown_structure, is_summary, has_fixed_code, source_id,
+       constraint_type, constraint_date, percent_complete, progress_at
+from task where organization_id = $1 and project_id = $2 order by position, id
+"""
+
+
+async def task_places(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
+    """Return what places the tasks of a project and bounds their changes, in their order."""
+    return await tx.fetch(_TASKS, tx.organization_id, project_id)
+
+
+async def links(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
+    """Return the links of a project."""
+    return await tx.fetch(
+        "select id, version, predecessor_id, successor_id, type, lag, lag_unit from dependency"
+        " where organization_id = $1 and project_id = $2",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def links_of(tx: Transaction, project_id: UUID, tasks: Collection[UUID]) -> list[UUID]:
+    """Return the links at either end of tasks."""
+    rows = await tx.fetch(
+        "select id from dependency where organization_id = $1 and project_id = $2"
+        " and (predecessor_id = any($3) or successor_id = any($3))",
+        tx.organization_id,
+        project_id,
+        list(tasks),
+    )
+    return [row["id"] for row in rows]
+
+
+async def assignments_of(tx: Transaction, project_id: UUID, tasks: Collection[UUID]) -> list[UUID]:
+    """Return the assignments of tasks."""
+    rows = await tx.fetch(
+        "select id from assignment where organization_id = $1 and project_id = $2 and task_id = any($3)",
+        tx.organization_id,
+        project_id,
+        list(tasks),
+    )
+    return [row["id"] for row in rows]
+
+
+async def versions(tx: Transaction, table: str, identifiers: Sequence[UUID]) -> Mapping[UUID, int]:
+    """Return the versions of tasks or links."""
+    rows = await tx.fetch(
+        f"select id, version from {table} where organization_id = $1 and id = any($2)",
+        tx.organization_id,
+        list(identifiers),
+    )
+    return {row["id"]: row["version"] for row in rows}

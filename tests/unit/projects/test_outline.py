@@ -1,0 +1,78 @@
+"""The outline of a plan: whatever is added, moved and removed, order, levels, positions and codes fit together."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.projects.domain.codes import InvalidMask, Mask
+from services.projects.domain.outline import STEP, NoPlace, Outline, Place
+
+
+def dense(count: int) -> Outline[int]:
+    """A flat plan whose positions leave no room."""
+    return Outline(Place(key, None, key, 1, str(key + 1), is_summary=False) for key in range(count))
+
+
+def check(outline: Outline[int]) -> None:
+    """What always holds of a settled outline."""
+    order = list(outline)
+    positions = [outline[key].position for key in order]
+    assert positions == sorted(set(positions))
+    assert len({outline[key].code for key in order}) == len(order)
+    for key in order:
+        place = outline[key]
+        assert place.is_summary is bool(outline.children(key))
+        assert place.level == (1 if place.parent is None else outline[place.parent].level + 1)
+        assert place.parent is None or order.index(place.parent) < order.index(key)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-1, 9), st.integers(-1, 9)), max_size=12))
+def test_moves_keep_order_levels_positions_and_codes_together(moves: list[tuple[int, int, int]]) -> None:
+    outline = dense(10)
+    known = {key: dict[str, object]() for key in range(10)}
+    for key, parent, beside in moves:
+        try:
+            outline.move([key], None if parent < 0 else parent, before=None if beside < 0 else beside)
+        except NoPlace:
+            continue
+        for changed, fields in outline.settle().items():
+            known[changed] |= fields
+        check(outline)
+    for key, fields in known.items():
+        for name, value in (("parent_id", outline[key].parent), ("position", outline[key].position)):
+            assert fields.get(name, value) == value
+
+
+def test_only_the_first_move_in_a_dense_plan_gives_all_positions_anew() -> None:
+    outline = dense(100)
+    outline.move([50], None, before=3)
+    assert len(outline.settle()) == 100
+    settled = Outline([outline[key] for key in outline])
+    settled.move([70], None, before=3)
+    assert list(settled.settle()) == [70]
+    check(settled)
+
+
+def test_a_new_task_stands_behind_its_last_sibling() -> None:
+    outline = dense(3)
+    outline.add(10, 0)
+    outline.add(11, 0)
+    outline.settle()
+    assert list(outline) == [0, 10, 11, 1, 2]
+    assert [outline[key].code for key in outline] == ["1", "1.1", "1.2", "2", "3"]
+    outline.remove(10)
+    outline.add(12, 0)
+    outline.settle()
+    assert outline[12].code == "1.1"
+    assert outline[2].position % STEP == 0
+
+
+def test_masks_count_in_numbers_and_letters() -> None:
+    mask = Mask.parse("HT-|A.01.a")
+    assert mask.code("", 1, 27) == "HT-AA"
+    assert mask.code("HT-AA", 2, 3) == "HT-AA.03"
+    assert mask.code("HT-AA.03", 3, 2) == "HT-AA.03.b"
+    assert mask.code("x", 4, 28) == "x.ab"
+    for wrong in ("", "1..1", "B", "1.", "a|", "10"):
+        with pytest.raises(InvalidMask):
+            Mask.parse(wrong)
