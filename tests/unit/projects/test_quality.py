@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.projects.domain.mspdi import read_mspdi
-from services.projects.domain.plan import Assignment, Baseline, ConstraintType, Link, LinkType, Plan, Task
+from services.projects.domain.plan import ActivityType, Assignment, Baseline, ConstraintType, Link, LinkType, Plan, Task
 from services.projects.domain.quality import Check, Thresholds, assess
 from services.projects.domain.quality.assessment import execution_index, length_index
 from services.projects.domain.schedule import critical_path
@@ -96,6 +96,13 @@ def test_constraints_that_hold_against_logic_offend() -> None:
         "mandatory_start",
         "mandatory_finish",
     ]
+
+
+def test_level_of_effort_is_no_part_of_any_population() -> None:
+    effort = replace(task("effort", 100), activity_type=ActivityType.LEVEL_OF_EFFORT)
+    found = checks(plan([task("a"), effort, task("b")], chain("a", "b")))
+    assert found["logic"].population == found["high_duration"].population == 2
+    assert named(found["logic"]) == named(found["high_duration"]) == []
 
 
 def test_more_than_44_days_of_float_or_duration_offend_and_44_do_not() -> None:

@@ -103,7 +103,7 @@ def relation_types(subject: Subject, limits: Thresholds) -> Check:
 
 def hard_constraints(subject: Subject, limits: Thresholds) -> Check:
     """5: unfinished tasks whose constraint holds them against their logic."""
-    held = [task for task in subject.incomplete if task.constraint_type in HARD]
+    held = [t for t in subject.incomplete if {t.constraint_type, t.secondary_constraint_type} & HARD]
     return share(5, "hard_constraints", _tasks(held), len(subject.incomplete), limits.hard_constraints_percent)
 
 

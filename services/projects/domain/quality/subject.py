@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from services.projects.domain.plan import Link, LinkType, Plan, Task
+from services.projects.domain.plan import ActivityType, Link, LinkType, Plan, Task
 from services.projects.domain.schedule import Schedule, ScheduledTask
 from shared.working_time import WorkingTime, compile_calendars, minute_of
 
@@ -37,7 +37,7 @@ class Ends:
 class Subject:
     """A plan with its schedule as of a status date.
 
-    Links of a summary are links of every task below it. Summaries and inactive tasks never count.
+    Links of a summary are links of every task below it. Summaries, level of effort and inactive tasks never count.
     """
 
     plan: Plan
@@ -59,7 +59,7 @@ class Subject:
         tasks = {task.source_id: task for task in self.plan.tasks}
         self.calendar = compile_calendars(self.plan.calendars)[self.plan.calendar_source_id]
         self.dates = {task.source_id: task for task in self.schedule.tasks}
-        self.leaves = [task for task in self.plan.tasks if task.is_active and not task.is_summary]
+        self.leaves = [task for task in self.plan.tasks if task.is_active and not task.is_summary and is_discrete(task)]
         self.work = [task for task in self.leaves if task.duration_minutes and not task.is_milestone]
         self.incomplete = [task for task in self.work if not is_complete(task)]
         self.relations = [
@@ -115,3 +115,8 @@ class Subject:
 def is_complete(task: Task) -> bool:
     """Whether a task is finished."""
     return task.actual_finish is not None or task.percent_complete >= 100
+
+
+def is_discrete(task: Task) -> bool:
+    """Whether a task is worked on by itself: its dates do not follow from those of others."""
+    return task.activity_type not in {ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY}
