@@ -1,18 +1,19 @@
-"""Comparing one aggregate with its owner's log, and repairing it: its events are projected again and compared.
+"""Comparing one aggregate with its owner's log, and repairing it: its events are projected once more.
 
-All in one transaction under the lock of the consumer's position, so live events wait and readers see what was or what
-is right, never half of it. The events go through the same readers and handlers as live ones: a projection is by
-definition what these make of the log. If nothing differs, or nothing is to be changed, it is rolled back.
+They go through the same readers and handlers as live ones: a projection is by definition what these make of the log. To
+compare, they are projected beside what is there, into an organization that exists only in a transaction which is
+always rolled back: nobody waits for it. What differs is repaired in place, in one transaction under the lock of the
+consumer's position: live events wait, and readers see what was or what is right, never half of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared import worker
 from shared.audit.owner import Owner, Told
-from shared.audit.projection import Projection, clear, differing, rows_of
+from shared.audit.projection import Projection, Rows, clear, differing, rows_of
 from shared.consumer import CONTENTION, Consumer
 from shared.db import Context, Database, Transaction
 from shared.dead_letters import Letter, reason_of
@@ -20,8 +21,11 @@ from shared.events import subject_of
 from shared.inbox import Arrival, HandlerCut, HandlerFailed, Place
 
 AHEAD_BYTES: Final = 16 * 2**20
-"""Of a log this much is fetched before the lock is taken."""
+"""Of a log this much is fetched before a transaction begins."""
+AT_ONCE: Final = 1_000
+"""Events that are projected together."""
 POSITION: Final = "consumer_position"
+ACTOR: Final = "service:audit"
 _PATIENCE: Final = """
 select set_config('transaction_timeout', '0', true), set_config('transaction_timeout', '120s', true)
 """
@@ -54,6 +58,16 @@ class Finding:
     events: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a projection has of an aggregate, as of one instant."""
+
+    position: int
+    rows: Rows
+    dead: frozenset[int]
+    """Versions that took no effect and were put aside: the log without them is what was projected."""
+
+
 @dataclass(slots=True)
 class _Story:
     """The events of an aggregate, as far as they were fetched."""
@@ -63,22 +77,38 @@ class _Story:
     types: Sequence[str]
     version: int = 0
     told: int = 0
-    pages: list[Told] = field(default_factory=list)
+    events: list[tuple[str, int, str]] = field(default_factory=list)
 
-    async def more(self) -> Told:
+    async def more(self) -> None:
         """Fetch the next events and what the owner's last one is now."""
-        page = await self.owner.events(self.root.organization_id, self.root.aggregate_id, self.types, self.told)
+        page: Told = await self.owner.events(self.root.organization_id, self.root.aggregate_id, self.types, self.told)
         if not page.is_whole:
             raise CannotCompare("its log is not whole")
         self.version, self.told = page.version, page.up_to
-        return page
+        self.events += page.events
 
     async def begin(self) -> None:
         """Fetch what may be kept in memory."""
+        await self.more()
         size = 0
-        while size < AHEAD_BYTES and (not self.pages or self.told < self.version):
-            self.pages.append(page := await self.more())
-            size += sum(len(body) for _, _, body in page.events)
+        while self.told < self.version and size < AHEAD_BYTES:
+            before = len(self.events)
+            await self.more()
+            size += sum(len(body) for _, _, body in self.events[before:])
+
+    async def next(self, target: int) -> list[tuple[str, int, str]]:
+        """Take the next events up to a version; none when that is reached."""
+        while not self.events and self.told < target:
+            if self.version < target:
+                raise CannotCompare("its log has become shorter")
+            await self.more()
+        taken = [event for event in self.events[:AT_ONCE] if event[1] <= target]
+        del self.events[:AT_ONCE]
+        return taken
+
+    def target(self, position: int, *, latest: bool) -> int:
+        """Return as of which version to compare: the projection's position, if the owner ever was there."""
+        return position if 0 < position <= self.version and not latest else self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,59 +127,89 @@ class Examiner:
         `latest`, the owner's last event counts. Raises CannotCompare, NotAnswered, BusDown, and the driver's errors,
         one of CONTENTION where others work on it.
         """
-        story = _Story(self.owner, root, self.consumer.types)
-        await story.begin()
-        finding: Finding | None = None
-        try:
-            async with self.database.transaction(self._context(root)) as tx:
-                await tx.execute(_PATIENCE)
-                places = await self.consumer.gate.lock(tx, {root.aggregate_id})
-                place = places[root.aggregate_id]
-                if place.version > story.version:  # live events came in between
-                    story.pages.append(await story.more())
-                target = place.version if 0 < place.version <= story.version and not latest else story.version
-                finding = await self._compared(tx, root, story, place, target)
-                if not (repair and finding.differences):
-                    raise _RollBack
-                await self._settle(tx, root, places, target, was_ahead=place.version > story.version)
-        except _RollBack:
-            pass
-        assert finding is not None
+        # In this order: the owner, asked later, cannot be behind unless it has lost something.
+        async with self.database.transaction(self._context(root), read_only=True, snapshot=True) as tx:
+            held = await self._held(tx, root)
+        finding = await self._compared(root, held, latest=latest)
+        if repair and finding.differences:
+            finding = await self._repaired(root, latest=latest)
         return finding
 
-    async def _compared(self, tx: Transaction, root: Root, story: _Story, place: Place, target: int) -> Finding:
-        before = await rows_of(tx, self.projection, root.aggregate_id)
-        await clear(tx, self.projection, root.aggregate_id)
-        dead = await self._dead(tx, root)
-        events = 0
-        for page in story.pages:
-            events += await self._project(tx, root, page, target, dead)
-        while story.told < target:
-            events += await self._project(tx, root, await story.more(), target, dead)
-        after = await rows_of(tx, self.projection, root.aggregate_id)
-        differences = differing(before, after)
-        if place.version != target:
-            differences[POSITION] = 1
-        return Finding(differences, sum(map(len, after.values())), events)
-
-    async def _dead(self, tx: Transaction, root: Root) -> frozenset[int]:
-        """Return the versions that took no effect and were put aside: the log without them is what was projected."""
-        rows = await tx.fetch(
+    async def _held(self, tx: Transaction, root: Root) -> _Held:
+        key = (tx.organization_id, self.projection.producer, root.aggregate_id)
+        position = await tx.fetchint(
+            "select version from consumer_position where organization_id = $1 and producer = $2 and aggregate_id = $3",
+            *key,
+        )
+        dead = await tx.fetch(
             "select headers->>'Pmo-Version' as version from dead_letter"
             " where organization_id = $1 and consumer = $2 and aggregate_id = $3 and replayed_at is null",
             tx.organization_id,
             self.consumer.name,
             root.aggregate_id,
         )
-        return frozenset(int(row["version"]) for row in rows)
+        rows = await rows_of(tx, self.projection, root.aggregate_id)
+        return _Held(position, rows, frozenset(int(row["version"]) for row in dead))
 
-    async def _project(self, tx: Transaction, root: Root, page: Told, target: int, dead: frozenset[int]) -> int:
-        """Hand events up to a version to their handlers."""
-        arrivals = [
-            self._arrival(root, kind, version, body)
-            for kind, version, body in page.events
-            if version <= target and version not in dead
-        ]
+    async def _compared(self, root: Root, held: _Held, *, latest: bool) -> Finding:
+        """Compare what is held with what the log makes beside it."""
+        story = await self._story(root)
+        target = story.target(held.position, latest=latest)
+        finding: Finding | None = None
+        beside = Context(uuid5(root.organization_id, "audit"), ACTOR)
+        try:
+            async with self.database.transaction(beside) as tx:
+                finding = await self._projected(tx, root, story, target, held)
+                raise _RollBack
+        except _RollBack:
+            pass
+        assert finding is not None
+        return finding
+
+    async def _repaired(self, root: Root, *, latest: bool) -> Finding:
+        """Compare and repair in place; what was put right meanwhile is left alone."""
+        story = await self._story(root)
+        finding: Finding | None = None
+        try:
+            async with self.database.transaction(self._context(root)) as tx:
+                places = await self.consumer.gate.lock(tx, {root.aggregate_id})
+                held = await self._held(tx, root)
+                if held.position > story.version:  # live events came in between
+                    await story.more()
+                was_ahead, target = held.position > story.version, story.target(held.position, latest=latest)
+                await clear(tx, self.projection, root.aggregate_id)
+                finding = await self._projected(tx, root, story, target, held)
+                if not finding.differences:
+                    raise _RollBack
+                await self._settle(tx, root, places, target, was_ahead=was_ahead)
+        except _RollBack:
+            pass
+        assert finding is not None
+        return finding
+
+    async def _story(self, root: Root) -> _Story:
+        story = _Story(self.owner, root, self.consumer.types)
+        await story.begin()
+        return story
+
+    async def _projected(self, tx: Transaction, root: Root, story: _Story, target: int, held: _Held) -> Finding:
+        """Project an aggregate's events up to a version, and compare what comes of it with what was held."""
+        await tx.execute(_PATIENCE)
+        count = 0
+        while events := await story.next(target):
+            count += await self._apply(tx, root, [event for event in events if event[1] not in held.dead])
+        rows = await rows_of(tx, self.projection, root.aggregate_id)
+        differences = differing(held.rows, rows)
+        if held.position != target:
+            differences[POSITION] = 1
+        return Finding(differences, sum(map(len, rows.values())), count)
+
+    async def _apply(self, tx: Transaction, root: Root, events: Sequence[tuple[str, int, str]]) -> int:
+        """Hand events to their handlers, those of a type at once.
+
+        As a handler bears an old event that comes late, it may as well be given a newer one of another type before.
+        """
+        arrivals = [self._arrival(root, kind, version, body) for kind, version, body in sorted(events)]
         try:
             await self.consumer.gate.apply(tx, arrivals)
         except HandlerFailed as error:
@@ -187,4 +247,4 @@ class Examiner:
         await self.projection.redo(tx, root.aggregate_id)
 
     def _context(self, root: Root) -> Context:
-        return Context(root.organization_id, actor="service:audit")
+        return Context(root.organization_id, ACTOR)

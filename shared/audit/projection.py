@@ -17,6 +17,9 @@ from shared.entity import Entity
 
 ORGANIZATION: Final = "organization_id"
 
+Rows = Mapping[str, Mapping[str, str]]
+"""Table -> key -> digest."""
+
 
 @dataclass(frozen=True, eq=False)
 class Kept:
@@ -139,8 +142,8 @@ select id, version, coalesce(hash, '0') as hash from page left join held on root
     )
 
 
-async def rows_of(tx: Transaction, projection: Projection, root: UUID) -> dict[str, dict[str, str]]:
-    """Return the rows of an aggregate that are compared: table -> key -> digest."""
+async def rows_of(tx: Transaction, projection: Projection, root: UUID) -> Rows:
+    """Return the rows of an aggregate that are compared."""
     found: dict[str, dict[str, str]] = {}
     for kept in projection.tables:
         if kept.is_compared:
@@ -157,7 +160,7 @@ async def clear(tx: Transaction, projection: Projection, root: UUID) -> None:
         )
 
 
-def differing(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+def differing(before: Rows, after: Rows) -> dict[str, int]:
     """Return the number of rows that are missing, too many or different, by table."""
     counts = {
         name: sum(before[name].get(key) != rows.get(key) for key in before[name].keys() | rows.keys())

@@ -21,7 +21,7 @@ from services.resources.service.plans import LOAD
 from shared.audit.answers import Answers
 from shared.audit.examination import Examiner
 from shared.audit.owner import Owner
-from shared.audit.projection import rows_of
+from shared.audit.projection import Rows, rows_of
 from shared.audit.rebuild import Progress, Wanted, rebuild
 from shared.audit.rounds import Audit, Pace
 from shared.bus import Bus
@@ -40,7 +40,6 @@ WORK: Final[Mapping[str, Mapping[str, Handler]]] = {"kpi": {EVALUATE: evaluate},
 SUBSCRIPTIONS: Final = {"kpi": kpi_consumers.SUBSCRIPTIONS, "resources": resources_consumers.SUBSCRIPTIONS}
 EVERYTHING: Final = Pace(patience=0.0, contents=10**6, contents_seconds=60.0)
 """A round that leaves nothing for later."""
-Rows = dict[UUID, dict[str, dict[str, str]]]
 
 
 @dataclass
@@ -190,9 +189,9 @@ class World:
 
         await eventually(check, seconds=30)
 
-    async def rows(self, service: str) -> Rows:
+    async def rows(self, service: str) -> dict[UUID, Rows]:
         """Everything that is compared, by aggregate."""
-        found: Rows = {}
+        found: dict[UUID, Rows] = {}
         roots = await self.ask("projects", "select id from aggregate")
         async with self.sides.databases[service].transaction(Context(self.organization, "test")) as tx:
             for (root,) in roots:
