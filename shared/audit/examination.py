@@ -6,6 +6,7 @@ always rolled back: nobody waits for it. What differs is repaired in place, in o
 consumer's position: live events wait, and readers see what was or what is right, never half of it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +25,8 @@ AHEAD_BYTES: Final = 16 * 2**20
 """Of a log this much is fetched before a transaction begins."""
 AT_ONCE: Final = 1_000
 """Events that are projected together."""
+READ_AT_ONCE: Final = 16
+"""Events that are read before others have the event loop: a piece of a plan takes milliseconds."""
 POSITION: Final = "consumer_position"
 ACTOR: Final = "service:audit"
 _PATIENCE: Final = """
@@ -209,7 +212,11 @@ class Examiner:
 
         As a handler bears an old event that comes late, it may as well be given a newer one of another type before.
         """
-        arrivals = [self._arrival(root, kind, version, body) for kind, version, body in sorted(events)]
+        arrivals = []
+        for number, (kind, version, body) in enumerate(sorted(events), 1):
+            arrivals.append(self._arrival(root, kind, version, body))
+            if number % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
         try:
             await self.consumer.gate.apply(tx, arrivals)
         except HandlerFailed as error:
