@@ -15,13 +15,12 @@ log = structlog.get_logger(__name__)
 def continued(event: Received, headers: Mapping[str, str]) -> tuple[Received, str]:
     """Return the event in the place of its own handling, for what that causes, and the place above it.
 
-    That is the message's, which its publishing gave it; the event itself tells only where it was recorded.
+    That is the message's, which its publishing gave it; the event itself tells only where it was recorded. There it
+    stays if it did not come as a message, as when it is projected anew: that is no part of its trace.
     """
-    if tracing.recorder is None:
-        return event, event.traceparent
     parent = headers.get("traceparent", "")
-    if not tracing.is_sampled(parent):
-        parent = event.traceparent
+    if tracing.recorder is None or not tracing.is_sampled(parent):
+        return event, event.traceparent
     return replace(event, traceparent=tracing.below(parent)), parent
 
 

@@ -40,7 +40,10 @@ def identify(fields: Mapping[bytes, bytes]) -> Correlation:
     if TRACEPARENT.fullmatch(parent) is None:
         parent, trace_id = "", span[16:]
     request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
-    traceparent = f"00-{trace_id}-{span[:16]}-{tracing.flags(trace_id, parent)}"
+    flags = parent[53:] or "01"
+    if tracing.recorder is not None:
+        flags = f"{int(flags, 16) & 0xFE | tracing.recorder.samples(trace_id, parent):02x}"
+    traceparent = f"00-{trace_id}-{span[:16]}-{flags}"
     return Correlation(request_id, trace_id, traceparent, parent)
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from uuid import UUID
 
 import asyncpg
+from prometheus_client import Counter
 
 from shared.errors import Overloaded
 from shared.faults import fault
+from shared.telemetry import REGISTRY
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -23,6 +25,10 @@ ACQUIRE_SECONDS: Final = 2.0
 """How long a request waits for a connection before it is turned away: a longer wait only hides overload."""
 AT_ONCE: Final = 4
 """Connections opened with the pool, so that the first requests wait for none: on a busy machine one takes seconds."""
+
+NONE_FREE: Final = Counter(
+    "pmo_database_none_free", "Times that no database connection was free in time.", registry=REGISTRY
+)
 
 
 class SessionNotClean(Exception):
@@ -233,6 +239,7 @@ class Database:
         try:
             connection = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
         except TimeoutError as error:
+            NONE_FREE.inc()
             raise Overloaded("No database connection was free in time.") from error
         try:
             yield connection

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import schema, tracing
+from shared import gauges, schema, tracing
 from shared.audit.answers import Answers
 from shared.audit.examination import Examiner
 from shared.audit.owner import Owner
@@ -49,6 +50,8 @@ log = structlog.get_logger(__name__)
 DATABASE_PATIENCE_SECONDS: Final = 60.0
 LARGEST_BODY: Final = 50 * 1024 * 1024
 UNMATCHED: Final = "none"
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own spans would hold paths and queries, and know nothing of the gateway's edge; see shared/tracing.py."""
 
 
 async def connect_database(settings: ServiceSettings, name: str) -> Database:
@@ -204,11 +207,18 @@ def compose(
             app.state.bus = bus
             app.state.loops = loops
             app.state.consumers = {consumer.name: consumer for consumer in consumers}
+            gauges.show(database, loops, app.state.consumers, handlers)
             await stack.enter_async_context(running(*loops))
             yield
 
     app = FastAPI(
-        title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/openapi.json"
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        telemetry=NO_TELEMETRY,
     )
     app.state.service = name
     app.state.verifier = InternalTokenVerifier.from_pem(settings.internal_public_key, name)

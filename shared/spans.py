@@ -75,6 +75,8 @@ class Spans:
 
     def __init__(self, service: str, exporter: SpanExporter) -> None:
         getLogger("opentelemetry.exporter").setLevel(CRITICAL)  # what it has to say is said and counted here
+        for outcome in ("sent", "lost"):
+            EXPORTED.labels(outcome)
         self._given = _Given()
         resource = Resource.create(
             {

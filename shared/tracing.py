@@ -63,14 +63,6 @@ def recording(service: str, way: Way | Literal["none"]) -> AbstractAsyncContextM
     return spans.recording(service, way)
 
 
-def flags(trace_id: str, parent: str) -> str:
-    """Return the flags of a hop that begins or continues a trace: whether what follows is to be noted."""
-    given = parent[53:] or "01"
-    if recorder is None:
-        return given
-    return f"{int(given, 16) & 0xFE | recorder.samples(trace_id, parent):02x}"
-
-
 def is_sampled(traceparent: str) -> bool:
     """Whether spans below this one are to be noted; not for what is no traceparent."""
     return TRACEPARENT.fullmatch(traceparent) is not None and int(traceparent[53:], 16) & 1 == 1

@@ -84,6 +84,8 @@ class Audit:
         self._consumer = examiner.consumer.name
         self.name = f"audit {self._consumer}"
         self.trouble: str | None = None
+        for metric in (REPAIRED, FAILED, SECONDS):
+            metric.labels(self._consumer)  # its first count would else look like no growth
         self._examiner = examiner
         self._relay_url = relay_url
         self._pace = pace

@@ -38,6 +38,7 @@ def settings(collector: Collector) -> dict[str, str]:
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_EXPORTER_OTLP_TIMEOUT": "600",
         "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",  # its own spans would hold paths and queries: they stay off
     }
 
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway.proxy.authentication import Authenticator, Caller
 from services.gateway.proxy.client import Upstream
 from services.gateway.proxy.cors import Cors
-from services.gateway.proxy.observe import BROKEN_OFF, CLIENT_CLOSED, UNMATCHED, Metrics, access_logger
+from services.gateway.proxy.observe import BROKEN_OFF, CLIENT_CLOSED, UNMATCHED, Metrics, access_logger, show
 from services.gateway.proxy.proxy import BrokenOff, ClientGone, Passage, forward, traced
 from services.gateway.proxy.routes import GATEWAY, Route, RouteTable
 from shared import tracing
@@ -96,6 +96,7 @@ class ProxyApp:
         self._log = edge.access_log or access_logger()
         self._headers = [*SECURITY, *((HSTS,) if edge.secure else ())]
         self.in_flight = 0
+        show(edge.upstreams, lambda: self.in_flight)
 
     @property
     def edge(self) -> Edge:
