@@ -68,6 +68,15 @@ async def begin(tx: Transaction, kind: str, arguments: dict[str, object]) -> UUI
     return identifier
 
 
+async def arguments(tx: Transaction, identifier: UUID) -> dict[str, Any]:
+    """Return what an operation was asked for with."""
+    row = await tx.fetchrow(
+        "select arguments from operation where organization_id = $1 and id = $2", tx.organization_id, identifier
+    )
+    found: dict[str, Any] = orjson.loads(row["arguments"]) if row is not None else {}
+    return found
+
+
 async def running(tx: Transaction, identifier: UUID) -> bool:
     """Mark an operation as running; False if it was cancelled before."""
     tag = await tx.execute(

@@ -127,7 +127,7 @@ class PlanFileUnreadable(ValidationFailed):
     """The file is not a plan that can be read."""
 
     code, title = "plan_file_unreadable", "The file cannot be read as a plan"
-    cause = "It is not XML, not of the format named, broken, or uses what is forbidden (document types, deep nesting)."
+    cause = "It is not of the format named, broken, cut off, or uses what is forbidden (document types, deep nesting)."
     cure = "Save the plan anew in the format named; errors[] says where it breaks."
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.projects import repository
 from services.projects.api.schemas import ImportPage
+from services.projects.domain.formats import Options
 from services.projects.service import imports as service
 from shared import pagination
 from shared.operations import OperationRead, pending_answer
@@ -15,11 +16,16 @@ from shared.route import Current, Operation, operation
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=Operation)
 
-MEDIA_TYPES = ("application/xml", "text/xml", "application/octet-stream")
+MEDIA_TYPES = ("application/xml", "text/xml", "text/plain", "application/octet-stream")
+FormatName = Literal["mspdi", "xer"]
+EncodingName = Literal[
+    "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255",
+    "windows-1256", "windows-1257", "windows-1258", "iso-8859-1", "gb18030", "big5", "shift_jis", "euc_kr",
+]  # fmt: skip
 BODY = {
     "requestBody": {
         "required": True,
-        "description": "The file's bytes; `application/xml` and `text/xml` are taken too.",
+        "description": "The file's bytes; `application/xml`, `text/xml` and `text/plain` are taken too.",
         "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES[-1:]},
     }
 }
@@ -45,16 +51,23 @@ BODY = {
 )
 async def import_plan(
     call: Current,
-    format: Annotated[Literal["mspdi"], Query(description="What kind of file: Microsoft Project XML.")],  # noqa: A002
+    format: Annotated[  # noqa: A002
+        FormatName, Query(description="What kind of file: Microsoft Project XML (`mspdi`), Primavera P6 (`xer`).")
+    ],
     project_id: Annotated[
         str | None, Query(max_length=64, description="Import into this project, whatever the file says.")
+    ] = None,
+    encoding: Annotated[
+        EncodingName | None,
+        Query(description="How the text of an XER file is encoded, where it is neither UTF-8 nor Windows' usual."),
     ] = None,
     dry_run: Annotated[bool, Query(description="Report what would happen; write nothing.")] = False,
 ) -> Response:
     """Import a project plan.
 
     The file is the raw body, at most 50 MB. Its project is found by `project_id` if given, else by the file's GUID,
-    else by the digest of its bytes; its rows by the file's own identifiers. The same file again changes nothing. The
+    else by the digest of its bytes; its rows by the file's own identifiers. The same file again changes nothing. Of a
+    file with several projects each becomes one, all or none; links between them are reported. The
     operation at `Location` has succeeded once the rows, their events and the first schedule are stored; its result
     tells what became of every row, and the position that reads in other services can wait for (`PMO-Wait-For`).
     """
@@ -63,7 +76,13 @@ async def import_plan(
         target = (await repository.project_row(call.tx, project_id, call.own_only))["id"]
     assert call.spool is not None
     operation_id = await service.accept_import(
-        call.tx, call.spool, target=target, dry_run=dry_run, own_only=call.own_only is not None
+        call.tx,
+        call.spool,
+        format,
+        Options(encoding=encoding),
+        target=target,
+        dry_run=dry_run,
+        own_only=call.own_only is not None,
     )
     return await pending_answer(call, "projects", operation_id)
 

@@ -314,7 +314,7 @@ class ImportRead(Schema):
     """Our id."""
     version: Count
     """Counts its changes."""
-    format: Literal["mspdi"]
+    format: Literal["mspdi", "xer"]
     """What kind of file."""
     sha256: Text
     """Digest of its bytes."""

@@ -141,6 +141,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossLink:
+    """A dependency between tasks of two projects of one file, which are told by the file's ids of them."""
+
+    predecessor_project: str
+    successor_project: str
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A person, machine, material or cost that tasks need."""
 
@@ -215,3 +224,11 @@ class Plan:
             if task.baseline is not None:
                 moments.append(task.baseline.finish)
         return max(moment for moment in moments if moment is not None).date()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """What a file holds: a plan for each project of it, by the file's ids in its order, and links between them."""
+
+    plans: dict[str, Plan]
+    cross_links: tuple[CrossLink, ...] = ()

@@ -1,21 +1,23 @@
-"""Importing a plan: stored on arrival, read off the event loop, merged row by row, all in one transaction."""
+"""Importing plans: stored on arrival, read off the event loop, merged row by row, all in one transaction."""
 
 import asyncio
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Final
 from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
 
-from services.projects.domain.mspdi import MspdiCheck, PlanFileError, read_mspdi
-from services.projects.domain.plan import Plan
+from services.projects.domain.formats import FORMATS, Check, Options
+from services.projects.domain.plan import Plan, PlanFile
+from services.projects.domain.xml_guard import PlanFileError
 from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
 from services.projects.service import merging
 from services.projects.service.projects import next_key
+from services.projects.service.report import Imported, Merged, result_of
 from services.projects.service.schedules import publish_schedule
 from shared import entity, messaging, operations, worker
 from shared.db import Context, Database, Transaction
@@ -43,9 +45,8 @@ def unreadable(error: PlanFileError) -> PlanFileUnreadable:
     return PlanFileUnreadable(f"{place}{error.detail}", errors=[FieldError("", error.code, f"{place}{error.detail}")])
 
 
-def checked(spool: IO[bytes]) -> Arrival:
-    """Read an arrived file and see that it is well-formed MSPDI; raises PlanFileUnreadable where it is not."""
-    check = MspdiCheck()
+def checked(spool: IO[bytes], check: Check) -> Arrival:
+    """Read an arrived file and see that it is of its format; raises PlanFileUnreadable where it is not."""
     digest = hashlib.sha256()
     parts = []
     try:
@@ -60,18 +61,26 @@ def checked(spool: IO[bytes]) -> Arrival:
 
 
 async def accept_import(
-    tx: Transaction, spool: IO[bytes], *, target: UUID | None, dry_run: bool, own_only: bool
+    tx: Transaction,
+    spool: IO[bytes],
+    kind: str,
+    options: Options,
+    *,
+    target: UUID | None,
+    dry_run: bool,
+    own_only: bool,
 ) -> UUID:
     """Store a file and ask for its import; returns the operation's id."""
-    arrival = await asyncio.to_thread(checked, spool)
+    arrival = await asyncio.to_thread(checked, spool, FORMATS[kind].check(options))
     import_id: UUID = uuid7()
-    operation_id = await operations.begin(tx, "import", {"import_id": str(import_id), "dry_run": dry_run})
+    arguments = {"import_id": str(import_id), "dry_run": dry_run, "options": asdict(options)}
+    operation_id = await operations.begin(tx, "import", arguments)
     await entity.create(
         tx,
         IMPORT,
         {
             "id": import_id,
-            "format": "mspdi",
+            "format": kind,
             "sha256": arrival.sha256,
             "size_bytes": len(arrival.content),
             "operation_id": operation_id,
@@ -114,13 +123,18 @@ async def run_import(database: Database, context: Context, key: str) -> None:
         if not await operations.running(tx, row["operation_id"]):
             await _close(tx, row, "cancelled", None)
             return
+        arguments = await operations.arguments(tx, row["operation_id"])
     author = replace(context, actor=row["actor"], correlation_id=row["request_id"])
     try:
-        plan = await asyncio.to_thread(read_mspdi, _pieces(row["content"]))
+        options = Options(**arguments.get("options", {}))
+        file = await asyncio.to_thread(FORMATS[row["format"]].read, _pieces(row["content"]), options)
+        if row["target_project_id"] is not None and len(file.plans) > 1:
+            detail = f"the file holds {len(file.plans)} projects, and one project was named to take it"
+            raise PlanFileError("several_projects", detail)
         try:
-            result = await _merge(database, author, row["id"], plan, row)
+            result = await _merge(database, author, row["id"], file, row)
         except ProjectSourceTaken:  # the same file came twice at once: now its project is there
-            result = await _merge(database, author, row["id"], plan, row)
+            result = await _merge(database, author, row["id"], file, row)
     except PlanFileError as error:
         await _fail(database, author, row, unreadable(error))
     except Problem as problem:
@@ -133,32 +147,37 @@ async def run_import(database: Database, context: Context, key: str) -> None:
 
 
 async def _merge(
-    database: Database, context: Context, import_id: UUID, plan: Plan, row: "merging.Record"
+    database: Database, context: Context, import_id: UUID, file: PlanFile, row: "merging.Record"
 ) -> dict[str, object]:
+    sources = {part: merging.source_of(plan, row["sha256"], part) for part, plan in file.plans.items()}
+    keys: dict[str, str | None] = {}
     async with database.transaction(context) as tx:
         # Taken in a transaction of its own: the counter is everybody's, and a long import would hold it.
-        found = await merging.find_project(tx, plan, row)
-        key = None if found or row["dry_run"] else await next_key(tx)
+        for part, source in sources.items():
+            found = await merging.find_project(tx, source, row)
+            keys[part] = None if found or row["dry_run"] else await next_key(tx)
     async with database.transaction(context) as tx:
-        project_id = await merging.find_project(tx, plan, row)
-        merged = await merging.merge_plan(tx, plan, project_id, import_id, row["sha256"], key)
-        await publish_schedule(tx, merged.project_id)
-        version = await tx.fetchint(
-            "select version from aggregate where organization_id = $1 and id = $2",
-            tx.organization_id,
-            merged.project_id,
-        )
-        result: dict[str, object] = {
-            "project_id": merged.project_id,
-            "position": messaging.position("projects", merged.project_id, version),
-            "dry_run": row["dry_run"],
-            "report": merged.report,
-        }
+        done: list[Imported] = []
+        for part, plan in file.plans.items():
+            known = await merging.find_project(tx, sources[part], row)
+            # What could not be read is told once for the whole file.
+            tell = not done
+            merged = await merging.merge_plan(tx, plan, known, import_id, sources[part], keys[part], tell=tell)
+            await publish_schedule(tx, merged.project_id)
+            done.append(await _done(tx, part, plan, merged, known if row["dry_run"] else merged.project_id))
+        result = result_of(done, dry_run=row["dry_run"])
         if row["dry_run"]:
-            # The ids of a project that a dry run would have created exist nowhere.
-            raise _DryRun(result | {"project_id": project_id, "position": None})
-        await _finish(tx, row, "succeeded", merged.project_id, result)
+            raise _DryRun(result)
+        await _finish(tx, row, "succeeded", done[0].project_id, result)
         return result
+
+
+async def _done(tx: Transaction, part: str, plan: Plan, merged: Merged, project_id: UUID | None) -> Imported:
+    version = await tx.fetchint(
+        "select version from aggregate where organization_id = $1 and id = $2", tx.organization_id, merged.project_id
+    )
+    position = messaging.position("projects", merged.project_id, version)
+    return Imported(part, plan.name, project_id, position, merged)
 
 
 async def _finish(

@@ -38,8 +38,8 @@ ROWS_AT_ONCE: Final = 100
 KINDS: Final = {"link": "dependency"}  # what the reader of files calls otherwise
 
 
-async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
-    """Return the project that a file is of: the one named, else by the file's GUID, else by its digest."""
+async def find_project(tx: Transaction, source: str, row: Record) -> UUID | None:
+    """Return the project that a plan is of: the one named, else the one of its source."""
     owner = row["actor"] if row["own_only"] else None
     if row["target_project_id"] is not None:
         identifier: UUID = (await repository.project_row(tx, str(row["target_project_id"]), owner))["id"]
@@ -47,7 +47,7 @@ async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
     found = await tx.fetchrow(
         "select id, owner from project where organization_id = $1 and source_id = $2",
         tx.organization_id,
-        source_of(plan, row["sha256"]),
+        source,
     )
     if found is None:
         return None
@@ -57,21 +57,29 @@ async def find_project(tx: Transaction, plan: Plan, row: Record) -> UUID | None:
     return known
 
 
-def source_of(plan: Plan, sha256: str) -> str:
-    """Return what identifies a file's project: its GUID, else the digest of its bytes; never a name."""
-    return plan.source_guid or f"sha256:{sha256}"
+def source_of(plan: Plan, sha256: str, part: str) -> str:
+    """Return what identifies a file's project: its GUID, else the digest of the file's bytes; never a name."""
+    return plan.source_guid or (f"sha256:{sha256}:{part}" if part else f"sha256:{sha256}")
 
 
 async def merge_plan(
-    tx: Transaction, plan: Plan, project_id: UUID | None, import_id: UUID, sha256: str, key: str | None = None
+    tx: Transaction,
+    plan: Plan,
+    project_id: UUID | None,
+    import_id: UUID,
+    source: str,
+    key: str | None = None,
+    *,
+    tell: bool = True,
 ) -> Merged:
     """Bring every row of a plan into its project (a new one if None), with history and one chunked event.
 
     Rows are found again by the file's identifiers; equal ones are left alone; those that came from a file and are no
-    longer in it are deleted, but not those that it holds and that could not be read. Rows made by hand are not touched.
+    longer in it are deleted, but not those that it holds and that could not be read, which are reported if `tell`. Rows
+    made by hand are not touched.
     """
     currency = plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY
-    merged = Merged(await _project(tx, plan, project_id, sha256, currency, key))
+    merged = Merged(await _project(tx, plan, project_id, source, currency, key))
     project = await tx.fetchrow(
         f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
         tx.organization_id,
@@ -86,7 +94,7 @@ async def merge_plan(
     resources = await merge.resources(calendars)
     await merge.assignments(tasks, resources)
     await _settle_project(tx, plan, merged, calendars.get(plan.calendar_source_id))
-    for skipped in plan.skipped:
+    for skipped in plan.skipped if tell else ():
         kind = KINDS.get(skipped.kind, skipped.kind)
         merged.note(kind, skipped.source_id, "skipped", code=skipped.code, detail=skipped.detail)
     await _record(tx, merged, import_id, _progress_at(plan, project))
@@ -101,7 +109,7 @@ def _progress_at(plan: Plan, project: Record) -> datetime:
 
 
 async def _project(
-    tx: Transaction, plan: Plan, project_id: UUID | None, sha256: str, currency: str, key: str | None
+    tx: Transaction, plan: Plan, project_id: UUID | None, source: str, currency: str, key: str | None
 ) -> UUID:
     if project_id is not None:
         return project_id
@@ -113,7 +121,7 @@ async def _project(
             "status": "active",
             "owner": tx.context.actor,
             "currency": currency,
-            "source_id": source_of(plan, sha256),
+            "source_id": source,
         },
         time_zone="UTC",
         start=plan.start.replace(tzinfo=UTC),

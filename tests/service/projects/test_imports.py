@@ -12,9 +12,11 @@ import pytest
 
 from shared.testing.cases import cases
 from shared.testing.http import Api
+from tests.unit.projects import xer_support as xer
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "harbour-terminal.mspdi.xml"
 PLANS = sorted(cases("schedules").glob("MSP_*.mspdi.xml")) if cases("schedules").is_dir() else []
+FIXTURES = sorted(cases("schedules").rglob("*.xer"))
 XML = {"Content-Type": "application/xml"}
 
 
@@ -29,9 +31,10 @@ async def ended(client: httpx2.AsyncClient, response: httpx2.Response) -> dict[s
     raise AssertionError("the operation does not end")
 
 
-async def imported(client: httpx2.AsyncClient, content: bytes, query: str = "") -> dict[str, Any]:
+async def imported(client: httpx2.AsyncClient, content: bytes, query: str = "", kind: str = "mspdi") -> dict[str, Any]:
     """Import a file and return the operation."""
-    response = await client.post(f"/v1/imports?format=mspdi{query}", content=content, headers=XML)
+    headers = XML if kind == "mspdi" else {"Content-Type": "application/octet-stream"}
+    response = await client.post(f"/v1/imports?format={kind}{query}", content=content, headers=headers)
     return await ended(client, response)
 
 
@@ -114,7 +117,7 @@ async def test_an_import_needs_the_permission_and_an_xml_body(service: Api, orga
     director = service.as_(organization, "pmo_director")
     response = await director.post("/v1/imports?format=mspdi", json={})
     assert response.status_code == 415
-    response = await director.post("/v1/imports?format=xer", content=b"<a/>", headers=XML)
+    response = await director.post("/v1/imports?format=doc", content=b"<a/>", headers=XML)
     assert response.status_code == 422
 
 
@@ -209,3 +212,54 @@ async def test_a_task_with_hand_made_tasks_below_it_stays_a_summary(director: ht
     report = (await imported(director, EXAMPLE.read_bytes()))["result"]["report"]
     assert "updated" not in report["summary"]["task"]
     assert (await director.get(f"{tasks}/{leaf['id']}")).json()["is_summary"] is True
+
+
+async def test_each_project_of_an_xer_file_becomes_one_and_a_link_between_them_is_told(
+    director: httpx2.AsyncClient,
+) -> None:
+    content = xer.document(
+        [xer.activity(1), xer.activity(2), xer.activity(3, 2, 2)],
+        [xer.relationship(1, 2), xer.relationship(2, 3, proj_id=2)],
+        nodes=[xer.ROOT, xer.node(2, project=2, proj_node_flag="Y")],
+        projects=[xer.PROJECT, {**xer.PROJECT, "proj_id": 2, "guid": ""}],
+    ).encode()
+    operation = await imported(director, content, kind="xer")
+    assert operation["status"] == "succeeded", operation["problem"]
+    result = operation["result"]
+    first, second = result["projects"]
+    assert [first["source_id"], second["source_id"], result["project_id"]] == ["1", "2", first["project_id"]]
+    assert result["position"] == f"{first['position']},{second['position']}"
+    assert result["report"]["summary"]["task"] == {"created": 3}
+    told = [row["code"] for row in result["report"]["rows"] if row["action"] == "skipped"]
+    assert told == ["cross_project_link"]
+    for project, tasks in ((first, 2), (second, 1)):
+        schedule = (await director.get(f"/v1/projects/{project['project_id']}/schedule")).json()
+        assert (len(schedule["items"]), schedule["problem"]) == (tasks, None)
+    again = (await imported(director, content, kind="xer"))["result"]
+    assert again["position"] == result["position"]
+    assert [each["project_id"] for each in again["projects"]] == [first["project_id"], second["project_id"]]
+    assert {a for counts in again["report"]["summary"].values() for a in counts} <= {"unchanged", "skipped"}
+    named = await imported(director, content, f"&project_id={first['project_id']}", kind="xer")
+    assert named["problem"]["errors"][0]["code"] == "several_projects"
+
+
+async def test_an_encoding_that_is_stated_is_used(director: httpx2.AsyncClient) -> None:
+    content = xer.document([xer.activity(1, task_name="Мост")]).encode("cp1251")
+    result = (await imported(director, content, "&encoding=windows-1251", kind="xer"))["result"]
+    tasks = (await director.get(f"/v1/projects/{result['project_id']}/tasks")).json()["items"]
+    assert [task["name"] for task in tasks] == ["Мост"]
+
+
+@pytest.mark.skipif(not PLANS, reason="the folder of real cases is absent")
+@pytest.mark.parametrize("plan", FIXTURES, ids=lambda plan: plan.name)
+async def test_a_real_file_of_primavera_is_imported_and_then_unchanged(
+    director: httpx2.AsyncClient, plan: Path
+) -> None:
+    kind = plan.suffix.removeprefix(".")
+    operation = await imported(director, plan.read_bytes(), kind=kind)
+    assert operation["status"] == "succeeded", operation["problem"]
+    result = operation["result"]
+    schedule = (await director.get(f"/v1/projects/{result['project_id']}/schedule")).json()
+    assert schedule["problem"] is None
+    again = (await imported(director, plan.read_bytes(), kind=kind))["result"]
+    assert again["position"] == result["position"]

@@ -6,12 +6,12 @@ minute, rates are per hour whatever their format, which only says how they are s
 
 from collections.abc import Iterable
 
+from services.projects.domain.fields import Report
 from services.projects.domain.mspdi import project
 from services.projects.domain.mspdi.calendars import CalendarReader
 from services.projects.domain.mspdi.resources import ResourceReader
 from services.projects.domain.mspdi.rows import MspdiCheck, RowReader, read_rows
 from services.projects.domain.mspdi.tasks import TaskReader
-from services.projects.domain.mspdi.values import Report
 from services.projects.domain.plan import Plan
 from services.projects.domain.xml_guard import PlanFileError
 

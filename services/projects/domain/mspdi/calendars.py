@@ -6,37 +6,30 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from services.projects.domain.mspdi.recurrence import MAX_OCCURRENCES, Pattern, Recurrence, occurrences
-from services.projects.domain.mspdi.rows import Row
-from services.projects.domain.mspdi.values import (
+from services.projects.domain.calendars import USUAL_WEEK, apart, leads_to_a_base
+from services.projects.domain.fields import (
     FIRST_YEAR,
     LAST_YEAR,
+    MAX_CALENDARS,
+    MAX_EXCEPTIONS,
     FieldError,
     Report,
+    Row,
     flag,
     identifier,
     integer,
     label,
-    moment,
 )
+from services.projects.domain.mspdi.recurrence import MAX_OCCURRENCES, Pattern, Recurrence, occurrences
+from services.projects.domain.mspdi.values import moment
 from services.projects.domain.xml_guard import PlanFileError
 from shared.working_time import DAY, CalendarException, Shifts, WorkingCalendar
 
-MAX_CALENDARS: Final = 50_000
-MAX_EXCEPTIONS: Final = 400_000  # that all calendars may state, recurrences counted by their days
-MAX_BASES: Final = 16
-USUAL_DAY: Final[Shifts] = ((480, 720), (780, 1020))
-USUAL_WEEK: Final[tuple[Shifts, ...]] = (USUAL_DAY,) * 5 + ((), ())
 NO_WEEK: Final[tuple[None, ...]] = (None,) * 7
 FIRST_DAY: Final = date(FIRST_YEAR, 1, 1)
 LAST_DAY: Final = date(LAST_YEAR, 12, 31)
 
 _TIME: Final = re.compile(r"([01]\d|2[0-4]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?", re.ASCII)
-
-
-def usual_calendar() -> WorkingCalendar:
-    """Monday to Friday, 8 to 12 and 13 to 17: what a project without a calendar works by."""
-    return _calendar("standard", "Standard", list(USUAL_WEEK), (), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class CalendarReader:
         settled: dict[str, WorkingCalendar] = {}
         for uid, calendar in self._calendars.items():
             base = calendar.base_source_id
-            if base is not None and not self._leads_to_a_base(base):
+            if base is not None and not leads_to_a_base(base, self._calendars):
                 if int(base) > 0:  # 0 and -1 say that there is none
                     detail = "its base calendar is unknown or circular; the usual working week takes its place"
                     self._report.skip("calendar", uid, "unknown_base", detail)
@@ -94,15 +87,6 @@ class CalendarReader:
                 calendar if base is not None else replace(calendar, base_source_id=None, week=_full(calendar))
             )
         return settled
-
-    def _leads_to_a_base(self, uid: str | None) -> bool:
-        for _ in range(MAX_BASES):
-            if uid is None:
-                return True
-            if uid not in self._calendars:
-                return False
-            uid = self._calendars[uid].base_source_id
-        return False
 
     def _spend(self, exceptions: int) -> None:
         self._exceptions += exceptions
@@ -207,7 +191,7 @@ class CalendarReader:
                 found.append((begin, end))
             elif begin != end:
                 self._report.skip("calendar", uid, "invalid_working_time", "working time that ends before it begins")
-        return _apart(found) if stated else None
+        return apart(found) if stated else None
 
 
 def _calendar(
@@ -249,17 +233,6 @@ def _time(row: Row, field: str) -> int:
         raise FieldError(field, "not a time of day")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return min(hours * 60 + minutes + (seconds >= 30), DAY)
-
-
-def _apart(shifts: list[tuple[int, int]]) -> Shifts:
-    """Ascending, those that touch or overlap joined."""
-    joined: list[tuple[int, int]] = []
-    for begin, end in sorted(shifts):
-        if joined and begin <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((begin, end))
-    return tuple(joined)
 
 
 def _settle(stated: list[_Days]) -> list[CalendarException]:

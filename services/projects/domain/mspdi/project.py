@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+from services.projects.domain.calendars import usual_calendar
 from services.projects.domain.conventions import Conventions, ProgressMode
-from services.projects.domain.mspdi.calendars import usual_calendar
-from services.projects.domain.mspdi.rows import Row
-from services.projects.domain.mspdi.values import FieldError, Report, flag, identifier, integer, label, moment
+from services.projects.domain.fields import FieldError, Report, Row, flag, identifier, integer, label
+from services.projects.domain.mspdi.values import moment
 from services.projects.domain.plan import Assignment, Link, Plan, Resource, Task
 from services.projects.domain.xml_guard import PlanFileError
 from shared.working_time import WorkingCalendar

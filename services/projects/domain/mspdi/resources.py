@@ -6,28 +6,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from services.projects.domain.mspdi.rows import Row
-from services.projects.domain.mspdi.values import (
+from services.projects.domain.fields import (
+    MAX_ADDRESS,
+    MAX_ASSIGNMENTS,
+    MAX_RATE,
+    MAX_RESOURCES,
+    MAX_UNITS,
     MAX_WORK_MINUTES,
     FieldError,
     Report,
+    Row,
     flag,
     identifier,
     integer,
     label,
-    minutes,
-    moment,
-    money,
     number,
 )
+from services.projects.domain.mspdi.values import minutes, moment, money
 from services.projects.domain.plan import Assignment, Resource, ResourceType
 from services.projects.domain.xml_guard import PlanFileError
-
-MAX_RESOURCES: Final = 100_000
-MAX_ASSIGNMENTS: Final = 500_000
-MAX_UNITS: Final = Decimal(1_000_000)
-MAX_RATE: Final = Decimal(10) ** 9
-MAX_ADDRESS: Final = 320
 
 _TYPES: Final = (ResourceType.MATERIAL, ResourceType.WORK, ResourceType.COST)
 _WORK: Final = 1

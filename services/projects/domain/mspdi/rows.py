@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from services.projects.domain.fields import Row
 from services.projects.domain.xml_guard import CHUNK, NAMESPACE_SEPARATOR, XmlGuard
 
 # The second one is the published schema's own; what Microsoft Project writes is the first.
@@ -64,21 +65,6 @@ _PROJECT: Final[Shape] = {
 _ROOTS: Final = ("Project", *(f"{namespace}{NAMESPACE_SEPARATOR}Project" for namespace in NAMESPACES))
 _ROW_DEPTH: Final = 3  # Project / Tasks / Task
 MAX_ROW: Final = 200_000  # elements kept of one row
-
-
-class Row:
-    """An element's kept texts, stripped and not empty, and child elements."""
-
-    __slots__ = ("rows", "texts")
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self.rows: dict[str, list[Row]] = {}
-
-    def each(self, group: str, name: str) -> Iterator["Row"]:
-        """The children `name` of the children `group`."""
-        for child in self.rows.get(group, ()):
-            yield from child.rows.get(name, ())
 
 
 class MspdiCheck(XmlGuard):

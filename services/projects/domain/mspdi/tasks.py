@@ -1,29 +1,27 @@
 """Tasks and links of Microsoft Project XML."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from services.projects.domain.mspdi.rows import Row
-from services.projects.domain.mspdi.values import (
+from services.projects.domain.fields import (
+    MAX_LINKS,
     MAX_MINUTES,
+    MAX_TASKS,
     MAX_WORK_MINUTES,
     FieldError,
     Report,
+    Row,
     flag,
     identifier,
     integer,
     label,
-    minutes,
-    moment,
-    money,
     percent,
 )
+from services.projects.domain.links import settle_links
+from services.projects.domain.mspdi.values import minutes, moment, money
 from services.projects.domain.plan import Baseline, ConstraintType, LagUnit, Link, LinkType, Task
 from services.projects.domain.xml_guard import PlanFileError
-
-MAX_TASKS: Final = 250_000
-MAX_LINKS: Final = 1_000_000
 
 _LINK_TYPES: Final = (
     LinkType.FINISH_TO_FINISH,
@@ -110,7 +108,7 @@ class TaskReader:
         """All tasks by their ids, in the file's order, and the links among them."""
         parents = {task.parent_source_id for task in self._tasks.values()}
         tasks = {uid: self._settled(task, uid in parents, calendars) for uid, task in self._tasks.items()}
-        return tasks, tuple(self._settled_links(tasks))
+        return tasks, tuple(settle_links(self._links, tasks, self._report, self._external))
 
     def _task(self, uid: str, level: int, row: Row, *, physical_percent: bool) -> Task:
         kind = integer(row, "Type", 0)
@@ -202,41 +200,6 @@ class TaskReader:
             lag_unit = LagUnit.ELAPSED if unit in _ELAPSED else LagUnit.WORKING
             lag = _tenths(lag)
         self._links.append(Link(predecessor, successor, kind, lag, lag_unit))
-
-    def _settled_links(self, tasks: Mapping[str, Task]) -> Iterator[Link]:
-        seen: set[tuple[str, str, LinkType]] = set()
-        last = _last_below(tasks)
-
-        def is_above(upper: str, lower: str) -> bool:
-            return tasks[upper].position < tasks[lower].position <= last[upper]
-
-        for link in self._links:
-            key = (link.predecessor, link.successor, link.type)
-            if link.predecessor in self._external:
-                code, detail = "cross_project_link", "the predecessor belongs to another project"
-            elif link.predecessor not in tasks:
-                code, detail = "unknown_task", "the predecessor is not among the tasks taken"
-            elif link.predecessor == link.successor:
-                code, detail = "self_link", "a task cannot wait for itself"
-            elif is_above(link.predecessor, link.successor) or is_above(link.successor, link.predecessor):
-                code, detail = "ancestor_link", "a task cannot wait for its own summary task, nor this for it"
-            elif key in seen:
-                code, detail = "duplicate_link", "the same link stands before it"
-            else:
-                seen.add(key)
-                yield link
-                continue
-            self._report.skip("link", f"{link.predecessor}>{link.successor}", code, detail)
-
-
-def _last_below(tasks: Mapping[str, Task]) -> dict[str, int]:
-    """For each task the position of the last task below it, else its own: a parent comes before its children."""
-    last = {uid: task.position for uid, task in tasks.items()}
-    for uid in reversed(list(tasks)):
-        parent = tasks[uid].parent_source_id
-        if parent is not None:
-            last[parent] = max(last[parent], last[uid])
-    return last
 
 
 def _outline_level(row: Row) -> int:

@@ -1,0 +1,43 @@
+"""The formats that plans are read from: each with a check of the bytes as they arrive, and a reader."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from services.projects.domain.mspdi import MspdiCheck, read_mspdi
+from services.projects.domain.plan import PlanFile
+from services.projects.domain.primavera import read_xer, xer_check
+
+
+class Check(Protocol):
+    """Sees bytes go by, in pieces of any length; raises PlanFileError at what no honest file has."""
+
+    def feed(self, chunk: bytes, /) -> None:
+        """Take the next bytes."""
+
+    def close(self) -> None:
+        """Say that the bytes are complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the sender says of a file that the file does not say itself."""
+
+    encoding: str | None = None  # a codec's name
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of a format are checked and read."""
+
+    check: Callable[[Options], Check]
+    read: Callable[[Iterable[bytes], Options], PlanFile]
+
+
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
+    {
+        "mspdi": Format(lambda _: MspdiCheck(), lambda chunks, _: PlanFile({"": read_mspdi(chunks)})),
+        "xer": Format(lambda of: xer_check(of.encoding), lambda chunks, of: read_xer(chunks, of.encoding)),
+    }
+)
