@@ -1,12 +1,22 @@
 """XER: projects, breakdown, activities, relationships, calendars, resources."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
+from services.projects.domain.conventions import (
+    PRIMAVERA,
+    Conventions,
+    CriticalBy,
+    FloatType,
+    LagCalendar,
+    ProgressMode,
+)
 from services.projects.domain.plan import ConstraintType, CrossLink, Link, LinkType, ResourceType
 from services.projects.domain.primavera import read_xer
+from services.projects.domain.primavera import tasks as primavera_tasks
 from services.projects.domain.primavera.calendar_data import CalendarDataError, read_calendar_data
 from services.projects.domain.xml_guard import PlanFileError
 from tests.unit.projects.mspdi_support import codes
@@ -116,7 +126,7 @@ def test_a_file_of_several_projects_gives_a_plan_each_and_the_links_between_them
         ({"cstr_type": "CS_MEOA", "cstr_date": "2026-03-09 08:00"}, ConstraintType.FINISH_NO_EARLIER_THAN),
         ({"cstr_type": "CS_MEOB", "cstr_date": "2026-03-09 08:00"}, ConstraintType.FINISH_NO_LATER_THAN),
         ({"cstr_type": "CS_MSO", "cstr_date": "2026-03-09 08:00"}, ConstraintType.MUST_START_ON),
-        ({"cstr_type": "CS_MANDFIN", "cstr_date": "2026-03-09 08:00"}, ConstraintType.MUST_FINISH_ON),
+        ({"cstr_type": "CS_MANDFIN", "cstr_date": "2026-03-09 08:00"}, ConstraintType.MANDATORY_FINISH),
     ],
 )
 def test_constraints_are_read_with_their_dates(values: dict[str, str], expected: ConstraintType) -> None:
@@ -153,6 +163,56 @@ def test_progress_is_read_by_the_activitys_kind_of_percent() -> None:
         datetime.fromisoformat("2026-03-04T12:00"),
     )
     assert done.actual_duration_minutes == 480 + 240
+
+
+def test_a_second_constraint_and_expected_dates_are_read() -> None:
+    values = {
+        "cstr_type2": "CS_MEOB", "cstr_date2": "2026-03-20 16:00", "expect_end_date": "2026-03-19 16:00",
+        "external_early_start_date": "2026-03-03 08:00", "external_late_end_date": "2026-03-30 16:00",
+    }  # fmt: skip
+    (task,) = read([activity(1) | values]).tasks
+    assert task.secondary_constraint_type is ConstraintType.FINISH_NO_LATER_THAN
+    assert [
+        f"{moment:%m-%d}"
+        for moment in (
+            task.secondary_constraint_date, task.expected_finish, task.external_early_start, task.external_late_finish
+        )
+        if moment is not None
+    ] == ["03-20", "03-19", "03-03", "03-30"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", primavera_tasks.ACTIVITY_TYPES)
+def test_activities_have_their_type(kind: str) -> None:
+    (task,) = read([activity(1, task_type=kind)]).tasks
+    assert task.activity_type is primavera_tasks.ACTIVITY_TYPES[kind]
+    assert task.ignores_resource_calendar == (kind != "TT_Rsrc")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, PRIMAVERA),
+        ({"sched_progress_override": "Y"}, replace(PRIMAVERA, progress=ProgressMode.PROGRESS_OVERRIDE)),
+        ({"sched_retained_logic": "N"}, replace(PRIMAVERA, progress=ProgressMode.ACTUAL_DATES)),
+        ({"sched_calendar_on_relationship_lag": "rcal_24Hour"},
+         replace(PRIMAVERA, lag_calendar=LagCalendar.AROUND_THE_CLOCK)),
+        ({"sched_float_type": "FT_SF"}, replace(PRIMAVERA, float_type=FloatType.START)),
+        ({"sched_open_critical_flag": "Y"}, replace(PRIMAVERA, open_ends_critical=True)),
+        ({"sched_lag_early_start_flag": "N"}, replace(PRIMAVERA, lags_from_actual_start=True)),
+        ({"sched_use_expect_end_flag": "N"}, replace(PRIMAVERA, uses_expected_finish=False)),
+    ],
+)  # fmt: skip
+def test_options_of_scheduling_are_the_plans_conventions(options: dict[str, str], expected: Conventions) -> None:
+    assert read([activity(1)], SCHEDOPTIONS=[{"proj_id": 1, **options}]).conventions == expected
+
+
+def test_a_projects_limits_are_read() -> None:
+    project = {
+        **PROJECT, "plan_end_date": "2026-12-24 16:00", "critical_drtn_hr_cnt": 16, "critical_path_type": "CT_DrivPath"
+    }  # fmt: skip
+    plan = read([activity(1)], projects=[project])
+    assert plan.must_finish == datetime.fromisoformat("2026-12-24T16:00")
+    assert plan.conventions == replace(PRIMAVERA, critical_by=CriticalBy.LONGEST_PATH, critical_float_minutes=960)
 
 
 def test_milestones_have_no_duration() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.plan import LinkType, Plan
 from services.projects.domain.primavera import read_xer, xer_check
 from tests.unit.projects.mspdi_support import SCHEDULES, needs_real_files, pieces, real_files
@@ -91,3 +92,17 @@ def test_rates_of_the_rates_fixture_are_those_in_force_at_the_data_date() -> Non
     assert [each.standard_rate for each in plan.resources] == [1]
     assert {each.work_minutes for each in plan.assignments} == {14_400}
     assert [each.cost for each in plan.assignments] == [240, 480, 1440, 1680, 23_760]
+
+
+@needs_real_files()
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("PredecessorCalendar", LagCalendar.PREDECESSOR),
+        ("SuccessorCalendar", LagCalendar.SUCCESSOR),
+        ("ProjectDefaultCalendar", LagCalendar.PROJECT),
+        ("TwentyFourHourCalendar", LagCalendar.AROUND_THE_CLOCK),
+    ],
+)
+def test_the_lag_calendar_is_what_the_fixture_is_called(name: str, expected: LagCalendar) -> None:
+    assert fixture(f"{name}.xer").conventions.lag_calendar is expected

@@ -12,6 +12,7 @@ from services.projects.domain.links import settle_links
 from services.projects.domain.plan import CrossLink, Plan, PlanFile, Task
 from services.projects.domain.primavera.breakdown import BreakdownReader
 from services.projects.domain.primavera.calendars import CalendarReader, Hours
+from services.projects.domain.primavera.options import conventions_of
 from services.projects.domain.primavera.resources import ResourceReader
 from services.projects.domain.primavera.tasks import TaskReader
 from services.projects.domain.primavera.values import guid, hours, moment
@@ -129,13 +130,9 @@ class PlanReader:
             minutes_per_day=min(per_day, 1440),
             minutes_per_week=min(counted.week or 5 * per_day, 10_080),
             days_per_month=max(1, min(round(counted.month / per_day) or 20, 31)),
-            critical_slack_minutes=self._critical_float(row, project),
-            has_multiple_critical_paths=self._option(project, "sched_open_critical_flag") == "Y",
+            must_finish=self._moment(row, "plan_end_date", project),
+            conventions=conventions_of(self._options.get(project), row, self._critical_float(row, project)),
         )
-
-    def _option(self, project: str, name: str) -> str | None:
-        options = self._options.get(project)
-        return None if options is None else options.texts.get(name)
 
     def _critical_float(self, row: Row, project: str) -> int:
         try:

@@ -19,7 +19,7 @@ from services.projects.domain.fields import (
     label,
     number,
 )
-from services.projects.domain.plan import ConstraintType, CrossLink, Link, LinkType, Task
+from services.projects.domain.plan import ActivityType, ConstraintType, CrossLink, Link, LinkType, Task
 from services.projects.domain.primavera.values import hours, moment
 from services.projects.domain.xml_guard import PlanFileError
 
@@ -31,14 +31,13 @@ LINK_TYPES: Final[Mapping[str, LinkType]] = MappingProxyType(
         "PR_SF": LinkType.START_TO_FINISH,
     }
 )
-# "Start on" and "finish on" give way to logic in Primavera, "mandatory" ones do not.
 CONSTRAINTS: Final[Mapping[str, ConstraintType]] = MappingProxyType(
     {
         "CS_ALAP": ConstraintType.AS_LATE_AS_POSSIBLE,
         "CS_MSO": ConstraintType.MUST_START_ON,
-        "CS_MANDSTART": ConstraintType.MUST_START_ON,
+        "CS_MANDSTART": ConstraintType.MANDATORY_START,
         "CS_MEO": ConstraintType.MUST_FINISH_ON,
-        "CS_MANDFIN": ConstraintType.MUST_FINISH_ON,
+        "CS_MANDFIN": ConstraintType.MANDATORY_FINISH,
         "CS_MSOA": ConstraintType.START_NO_EARLIER_THAN,
         "CS_MSOB": ConstraintType.START_NO_LATER_THAN,
         "CS_MEOA": ConstraintType.FINISH_NO_EARLIER_THAN,
@@ -46,7 +45,17 @@ CONSTRAINTS: Final[Mapping[str, ConstraintType]] = MappingProxyType(
     }
 )
 PRIORITIES: Final = {"PT_Top": 900, "PT_High": 700, "PT_Normal": 500, "PT_Low": 300, "PT_Lowest": 100}
-MILESTONES: Final = frozenset({"TT_Mile", "TT_FinMile"})
+ACTIVITY_TYPES: Final[Mapping[str, ActivityType]] = MappingProxyType(
+    {
+        "TT_Task": ActivityType.TASK,
+        "TT_Rsrc": ActivityType.RESOURCE_DEPENDENT,
+        "TT_Mile": ActivityType.START_MILESTONE,
+        "TT_FinMile": ActivityType.FINISH_MILESTONE,
+        "TT_LOE": ActivityType.LEVEL_OF_EFFORT,
+        "TT_WBS": ActivityType.WBS_SUMMARY,
+    }
+)
+MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
 
@@ -94,7 +103,8 @@ class TaskReader:
 
     def _task(self, uid: str, row: Row) -> Task:
         texts = row.texts
-        kind, percent_type = texts.get("task_type", "TT_Task"), texts.get("complete_pct_type", "CP_Drtn")
+        kind = ACTIVITY_TYPES.get(texts.get("task_type", ""), ActivityType.TASK)
+        percent_type = texts.get("complete_pct_type", "CP_Drtn")
         done = texts.get("status_code") == "TK_Complete"
         duration, remaining = hours(row, "target_drtn_hr_cnt"), hours(row, "remain_drtn_hr_cnt")
         work = {
@@ -104,6 +114,7 @@ class TaskReader:
         of_work = _HUNDRED if done else share(work["act"], work["act"] + work["remain"])
         of_duration = _HUNDRED if done else share(duration - remaining, duration)
         constraint, date = constraint_of(row, "", self._report, uid)
+        second, second_date = constraint_of(row, "2", self._report, uid)
         begun = texts.get("status_code") != "TK_NotStart"
         actual_start, actual_finish = moment(row, "act_start_date"), moment(row, "act_end_date")
         return Task(
@@ -111,14 +122,20 @@ class TaskReader:
             position=0,
             name=label(row, "task_name", f"Activity {uid}"),
             wbs=label(row, "task_code"),
+            activity_type=kind,
             is_milestone=kind in MILESTONES,
             priority=PRIORITIES.get(texts.get("priority_type", ""), 500),
             duration_minutes=0 if kind in MILESTONES else duration,
-            is_fixed_duration=kind != "TT_Rsrc",
+            is_fixed_duration=kind is not ActivityType.RESOURCE_DEPENDENT,
             calendar_source_id=identifier(row, "clndr_id"),
-            ignores_resource_calendar=kind != "TT_Rsrc",
+            ignores_resource_calendar=kind is not ActivityType.RESOURCE_DEPENDENT,
             constraint_type=constraint,
             constraint_date=date,
+            secondary_constraint_type=second,
+            secondary_constraint_date=second_date,
+            expected_finish=moment(row, "expect_end_date"),
+            external_early_start=moment(row, "external_early_start_date"),
+            external_late_finish=moment(row, "external_late_end_date"),
             start=actual_start or moment(row, "target_start_date"),
             finish=actual_finish or moment(row, "target_end_date"),
             percent_complete=of_work if percent_type == "CP_Units" else of_duration,
