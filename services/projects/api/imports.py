@@ -17,7 +17,7 @@ from shared.route import Current, Operation, operation
 router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=Operation)
 
 MEDIA_TYPES = ("application/xml", "text/xml", "text/plain", "application/octet-stream")
-FormatName = Literal["mspdi", "xer"]
+FormatName = Literal["mspdi", "xer", "pmxml"]
 EncodingName = Literal[
     "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255",
     "windows-1256", "windows-1257", "windows-1258", "iso-8859-1", "gb18030", "big5", "shift_jis", "euc_kr",
@@ -52,7 +52,8 @@ BODY = {
 async def import_plan(
     call: Current,
     format: Annotated[  # noqa: A002
-        FormatName, Query(description="What kind of file: Microsoft Project XML (`mspdi`), Primavera P6 (`xer`).")
+        FormatName,
+        Query(description="What kind of file: Microsoft Project XML (`mspdi`), Primavera P6 (`xer`, `pmxml`)."),
     ],
     project_id: Annotated[
         str | None, Query(max_length=64, description="Import into this project, whatever the file says.")

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from services.projects.domain.mspdi import MspdiCheck, read_mspdi
 from services.projects.domain.plan import PlanFile
-from services.projects.domain.primavera import read_xer, xer_check
+from services.projects.domain.primavera import PmxmlCheck, read_pmxml, read_xer, xer_check
 
 
 class Check(Protocol):
@@ -38,6 +38,7 @@ class Format:
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "mspdi": Format(lambda _: MspdiCheck(), lambda chunks, _: PlanFile({"": read_mspdi(chunks)})),
+        "pmxml": Format(lambda _: PmxmlCheck(), lambda chunks, _: read_pmxml(chunks)),
         "xer": Format(lambda of: xer_check(of.encoding), lambda chunks, of: read_xer(chunks, of.encoding)),
     }
 )

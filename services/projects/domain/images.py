@@ -314,7 +314,7 @@ class ImportRead(Schema):
     """Our id."""
     version: Count
     """Counts its changes."""
-    format: Literal["mspdi", "xer"]
+    format: Literal["mspdi", "xer", "pmxml"]
     """What kind of file."""
     sha256: Text
     """Digest of its bytes."""

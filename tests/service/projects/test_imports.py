@@ -16,7 +16,7 @@ from tests.unit.projects import xer_support as xer
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "harbour-terminal.mspdi.xml"
 PLANS = sorted(cases("schedules").glob("MSP_*.mspdi.xml")) if cases("schedules").is_dir() else []
-FIXTURES = sorted(cases("schedules").rglob("*.xer"))
+FIXTURES = sorted(path for kind in ("xer", "pmxml") for path in cases("schedules").rglob(f"*.{kind}"))
 XML = {"Content-Type": "application/xml"}
 
 
