@@ -1,10 +1,9 @@
 """The backward pass: how late each task may lie without making the project later."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from services.projects.domain.plan import ConstraintType, LinkType, Task
-from services.projects.domain.schedule.forward import MANDATORY, Early
+from services.projects.domain.schedule.forward import Early
 from services.projects.domain.schedule.network import Bond, Network, State
 from shared.working_time import minute_of
 
@@ -51,13 +50,16 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
         elif states[node] in {State.PASS, State.EARLIEST}:
             at = min(at, network.latest.get(node, at))
             start[node] = finish[node] = asked[node] = asked_finish[node] = at
+        elif states[node] is State.SPAN:
+            start[node] = finish[node] = horizon
         elif states[node] is State.DONE:
+            asked[node] = asked_finish[node] = at
             start[node], finish[node] = early.start[node], early.finish[node]
         else:
             _place(network, node, at, early, late)
             delay = network.delays.get(node, 0)
             asked[node], asked_finish[node] = start[node] - delay, finish[node] - delay
-            if states[node] is State.STARTED:
+            if states[node] is State.STARTED and not network.minds_data_date:
                 asked[node] = _resumption(network, node, tasks[node], early, late)
                 start[node] = early.start[node]
     return late
@@ -81,10 +83,11 @@ def _bound(network: Network, node: int, at: int, early: Early, late: Late) -> in
         )
         bound = bond.advanced(asked)
         if bond.type in {LinkType.START_TO_START, LinkType.START_TO_FINISH}:
-            if network.states[node] in _START_FIXED or not _drives(network, node, bond, early):
+            fixed = network.states[node] in _START_FIXED and (node not in network.rests or node in network.begun)
+            if fixed or not _drives(network, node, bond, early):
                 continue
             duration = network.durations[node]
-            bound = network.efforts[node].finish(bound, duration, duration)
+            bound = network.efforts[node].finish(bound, network.rests.get(node, duration), duration)
         at = min(at, bound)
     return at
 
@@ -100,51 +103,56 @@ def _drives(network: Network, node: int, bond: Bond, early: Early) -> bool:
 def _place(network: Network, node: int, at: int, early: Early, late: Late) -> None:
     """Late dates of a task that is open, begun or fixed, under its constraint and deadline."""
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
-    pinned = _pinned_finish(network, node, task)
-    if pinned is None:
-        at = _limited(network, node, task, at)
-        if task.deadline is not None:
-            at = min(at, minute_of(task.deadline))
-    else:
-        at = pinned  # whatever its successors and its deadline ask
-    rest = duration
-    if network.states[node] is State.STARTED and task.remaining_duration_minutes is not None:
-        rest = min(task.remaining_duration_minutes, duration)
+    pinned = _pinned_finish(network, node)
+    # What lies on a date does so whatever its successors and its deadline ask.
+    at = min(_limited(network, node, at), network.latest.get(node, at)) if pinned is None else pinned
+    rest = network.rests.get(node, duration)
+    stated = task.remaining_duration_minutes
+    if stated is not None and network.states[node] is State.STARTED and node not in network.rests:
+        rest = min(stated, duration)
     if duration:
         at = effort.settle_back(at)
     late.finish[node] = at
-    late.start[node] = effort.start(at, rest, duration)
+    late.start[node] = effort.start(at, rest, duration) if rest <= duration else effort.working.subtract(at, rest)
 
 
-def _pinned_finish(network: Network, node: int, task: Task) -> int | None:
+def _pinned_finish(network: Network, node: int) -> int | None:
     """The late finish of a task that lies on a date whatever its links say."""
-    kind, honors = task.constraint_type, network.conventions.honors_constraints
-    if task.constraint_date is None or network.states[node] is State.FIXED or not (honors or kind in MANDATORY):
-        return None
-    match kind:
-        case ConstraintType.MUST_START_ON | ConstraintType.MANDATORY_START:
-            return _finish_from(network, node, task.constraint_date)
-        case ConstraintType.MUST_FINISH_ON | ConstraintType.MANDATORY_FINISH:
-            return minute_of(task.constraint_date)
-        case _:
-            return None
+    honors = network.conventions.honors_constraints
+    for kind, date in _constraints(network, node):
+        match kind:
+            case ConstraintType.MANDATORY_START:
+                return _finish_from(network, node, date)
+            case ConstraintType.MANDATORY_FINISH:
+                return date
+            case ConstraintType.MUST_START_ON if honors:
+                return _finish_from(network, node, date)
+            case ConstraintType.MUST_FINISH_ON if honors:
+                return date
+            case _:
+                pass
+    return None
 
 
-def _limited(network: Network, node: int, task: Task, at: int) -> int:
-    """The latest finish, not after `at`, that the task's constraint allows."""
-    if task.constraint_date is None or network.states[node] is State.FIXED:
-        return at
-    match task.constraint_type:
-        case ConstraintType.START_NO_LATER_THAN | ConstraintType.MUST_START_ON:
-            return min(at, _finish_from(network, node, task.constraint_date))
-        case ConstraintType.FINISH_NO_LATER_THAN | ConstraintType.MUST_FINISH_ON:
-            return min(at, minute_of(task.constraint_date))
-        case _:
-            return at
+def _limited(network: Network, node: int, at: int) -> int:
+    """The latest finish, not after `at`, that the task's constraints allow."""
+    for kind, date in _constraints(network, node):
+        match kind:
+            case ConstraintType.START_NO_LATER_THAN | ConstraintType.MUST_START_ON:
+                at = min(at, _finish_from(network, node, date))
+            case ConstraintType.FINISH_NO_LATER_THAN | ConstraintType.MUST_FINISH_ON:
+                at = min(at, date)
+            case _:
+                pass
+    return at
 
 
-def _finish_from(network: Network, node: int, start: datetime) -> int:
-    effort, duration, at = network.efforts[node], network.durations[node], minute_of(start)
+def _constraints(network: Network, node: int) -> tuple[tuple[ConstraintType, int], ...]:
+    return () if network.states[node] is State.FIXED else network.constraints.get(node, ())
+
+
+def _finish_from(network: Network, node: int, at: int) -> int:
+    effort, duration = network.efforts[node], network.durations[node]
     return effort.finish(effort.settle(at), duration, duration) if duration else at
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from services.projects.domain.plan import Assignment, Plan, Resource, ResourceType, Task
+from services.projects.domain.conventions import Rules
+from services.projects.domain.plan import ActivityType, Assignment, Plan, Resource, ResourceType, Task
 from services.projects.domain.schedule.result import UnusableProjectCalendar
 from shared.working_time import WorkingTime, compile_calendars
 
@@ -58,6 +59,7 @@ class Calendars:
         if project is None or not project.has_working_time:
             raise UnusableProjectCalendar(f"calendar {plan.calendar_source_id} of the project has no working time")
         self.project = project
+        self._by_type = plan.conventions.rules is Rules.PRIMAVERA  # only some tasks mind their resources' calendars
         self._by_id = {source_id: calendar for source_id, calendar in compiled.items() if calendar.has_working_time}
         self._resources: Mapping[str, Resource] = {
             resource.source_id: resource for resource in plan.resources if resource.type is ResourceType.WORK
@@ -78,6 +80,8 @@ class Calendars:
         if task.is_elapsed_duration:
             return self._single(ALWAYS, ALWAYS)
         calendar = self.of_task(task) if task.calendar_source_id else self.project
+        if self._by_type and task.activity_type is not ActivityType.RESOURCE_DEPENDENT:
+            return self._single(calendar, calendar)
         assignments = self._assignments.get(task.source_id)
         if not assignments or task.is_fixed_duration or (task.calendar_source_id and task.ignores_resource_calendar):
             return self._single(calendar, calendar)

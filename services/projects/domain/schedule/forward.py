@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.projects.domain.conventions import ProgressMode
-from services.projects.domain.plan import ConstraintType, LinkType, Task
+from services.projects.domain.plan import ActivityType, ConstraintType, LinkType, Task
 from services.projects.domain.schedule.network import Network, State, goes_late
 from shared.working_time import minute_of
 
@@ -18,7 +18,6 @@ _OF_START: Final = frozenset(
 )
 MANDATORY: Final = frozenset({ConstraintType.MANDATORY_START, ConstraintType.MANDATORY_FINISH})
 _EXACT: Final = frozenset({ConstraintType.MUST_START_ON, ConstraintType.MUST_FINISH_ON})
-_WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 _LATE: Final = frozenset({ConstraintType.START_NO_LATER_THAN, ConstraintType.FINISH_NO_LATER_THAN})
 
 
@@ -44,7 +43,8 @@ def early_dates(network: Network, late: Planned | None = None) -> Early:
     count = len(network.states)
     early = Early([network.floor] * count, [network.floor] * count, [0] * count, {})
     start, finish, indices = early.start, early.finish, early.index
-    planned = (start, finish) if late is None else (list(start), list(finish))
+    apart = late is not None or network.hands_on
+    planned = (list(start), list(finish)) if apart else (start, finish)
     out_start, out_finish = planned
     floor, states, efforts, durations = network.floor, network.states, network.efforts, network.durations
     waits, bonds_in, tasks, plain = network.waits, network.bonds_in, network.tasks, network.plain
@@ -60,23 +60,37 @@ def early_dates(network: Network, late: Planned | None = None) -> Early:
             index = indices[node] = working.index(at)
             start[node] = working.start_at(index)
             finish[node] = working.finish_at(index + durations[node])
-        elif states[node] is State.PASS:
-            at = max(at, network.earliest.get(node, at))
-            start[node] = finish[node] = _bound(network, node, at, planned, durations[node])
-        elif states[node] is State.EARLIEST:
-            earliest = min((out_start[bond.other] for bond in bonds_in.get(node, ())), default=floor)
-            start[node] = finish[node] = earliest
-        elif states[node] is State.OPEN:
-            at = _bound(network, node, at, planned, durations[node])
-            start[node], finish[node] = _place(network, node, at, early)
         else:
-            start[node], finish[node] = _progressed(network, node, tasks[node])
-            if states[node] is State.STARTED:
-                finish[node] = _rest_done(network, node, at, start[node], planned)
-        if late is not None:
-            moved = node < len(tasks) and is_late(tasks[node], states[node])
-            out_start[node], out_finish[node] = (late[0][node], late[1][node]) if moved else (start[node], finish[node])
+            start[node], finish[node] = _lie(network, node, at, planned, early)
+        if apart:
+            out_start[node], out_finish[node] = start[node], finish[node]
+            if late is not None and node < len(tasks) and is_late(tasks[node], states[node]):
+                out_start[node], out_finish[node] = late[0][node], late[1][node]
+            elif states[node] is State.DONE and network.hands_on:
+                out_finish[node] = max(finish[node], _bound(network, node, at, planned, 0))
     return early
+
+
+def _lie(network: Network, node: int, at: int, planned: Planned, early: Early) -> tuple[int, int]:
+    """Start and finish of a node that more than links binds, from the instant that its plain links allow."""
+    match network.states[node]:
+        case State.SPAN:
+            return network.floor, network.floor  # until all others lie
+        case State.PASS:
+            at = _bound(network, node, max(at, network.earliest.get(node, at)), planned, network.durations[node])
+            return at, at
+        case State.EARLIEST:
+            bonds = network.bonds_in.get(node, ())
+            at = min((planned[0][bond.other] for bond in bonds), default=network.floor)
+            return at, at
+        case State.OPEN:
+            at = _bound(network, node, at, planned, network.durations[node])
+            return _place(network, node, at, early)
+        case state:
+            begin, end = _progressed(network, node, network.tasks[node])
+            if node in network.rests:
+                return _going_on(network, node, at, begin, planned)
+            return begin, _rest_done(network, node, at, begin, planned) if state is State.STARTED else end
 
 
 def is_late(task: Task, state: State) -> bool:
@@ -89,7 +103,8 @@ def _bound(network: Network, node: int, at: int, planned: Planned, minutes: int)
     start, finish = planned
     for bond in network.bonds_in.get(node, ()):
         from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
-        bound = bond.delayed(finish[bond.other] if from_finish else start[bond.other])
+        origin = finish[bond.other] if from_finish else network.begun.get(bond.other, start[bond.other])
+        bound = bond.delayed(origin)
         if bond.type in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}:
             bound = network.efforts[node].start(bound, minutes, network.durations[node])
         at = max(at, bound)
@@ -104,14 +119,17 @@ def _place(network: Network, node: int, at: int, early: Early) -> tuple[int, int
     if delay is not None:
         at = _settled(network, node, at + delay)
     placed = at
-    if task.constraint_date is not None and task.constraint_type not in _WITHOUT_DATE:
-        placed = _constrained(network, node, at, minute_of(task.constraint_date))
-        if placed < at:
-            early.driven[node] = at
+    for kind, date in network.constraints.get(node, ()):
+        placed = _constrained(network, node, placed, kind, date)
+    if placed < at:
+        early.driven[node] = at
+    if task.expected_finish is not None and network.conventions.uses_expected_finish:
+        duration = max(effort.working.working_minutes(placed, minute_of(task.expected_finish)), 0)
+        network.durations[node] = duration
     return placed, effort.finish(placed, duration, duration)
 
 
-def _constrained(network: Network, node: int, at: int, date: int) -> int:
+def _constrained(network: Network, node: int, at: int, kind: ConstraintType, date: int) -> int:
     """The start under the task's constraint; late constraints give way to links only where the plan says so."""
     effort, duration, honors = network.efforts[node], network.durations[node], network.conventions.honors_constraints
 
@@ -121,7 +139,6 @@ def _constrained(network: Network, node: int, at: int, date: int) -> int:
     def finishing() -> int:
         return effort.start(date, duration, duration) if duration else effort_end(network, node, date)
 
-    kind = network.tasks[node].constraint_type
     if kind in _LATE and not honors:
         return at
     wanted = starting() if kind in _OF_START else finishing()
@@ -140,8 +157,12 @@ def effort_end(network: Network, node: int, date: int) -> int:
 def _settled(network: Network, node: int, at: int) -> int:
     """Where work can start; a task without duration may also lie at the end of a shift."""
     effort = network.efforts[node]
-    if not network.durations[node] and effort.settle_back(at) == at:
-        return at
+    if not network.durations[node]:
+        kind = network.tasks[node].activity_type
+        if kind is ActivityType.FINISH_MILESTONE and at > network.floor:
+            return effort.settle_back(at)
+        if kind is not ActivityType.START_MILESTONE and effort.settle_back(at) == at:
+            return at
     return effort.settle(at)
 
 
@@ -156,6 +177,25 @@ def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
         return effort.start(end, duration, duration), end
     begin = minute_of(start)
     return begin, effort.finish(begin, duration, duration) if end is None else max(begin, end)
+
+
+def _going_on(network: Network, node: int, at: int, start: int, planned: Planned) -> tuple[int, int]:
+    """When what remains of a started task goes on after the data date, and when it is done."""
+    task, effort, mode = network.tasks[node], network.efforts[node], network.conventions.progress
+    duration, rest = network.durations[node], network.rests[node]
+    resumed = network.floor
+    if task.resume is not None:
+        resumed = max(resumed, minute_of(task.resume))
+    if mode is ProgressMode.ACTUAL_DATES:
+        resumed = max(resumed, start)
+    if mode is not ProgressMode.PROGRESS_OVERRIDE:
+        resumed = max(resumed, _bound(network, node, at, planned, rest))
+    if network.conventions.lags_from_actual_start:
+        network.begun[node] = start
+    resumed = effort.settle(resumed)
+    if task.expected_finish is not None and network.conventions.uses_expected_finish:
+        rest = network.rests[node] = max(effort.working.working_minutes(resumed, minute_of(task.expected_finish)), 0)
+    return resumed, effort.working.add(resumed, rest) if rest > duration else effort.finish(resumed, rest, duration)
 
 
 def _rest_done(network: Network, node: int, at: int, start: int, planned: Planned) -> int:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
-from services.projects.domain.conventions import Conventions
-from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan, Task
+from services.projects.domain.conventions import Conventions, LagCalendar, ProgressMode, Rules
+from services.projects.domain.plan import ActivityType, ConstraintType, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule.effort import ALWAYS, Calendars, Effort
 from services.projects.domain.schedule.order import topological_order
 from shared.working_time import WorkingTime, minute_of
+
+WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 
 
 class State(IntEnum):
@@ -20,6 +23,7 @@ class State(IntEnum):
     FIXED = 3  # manually scheduled
     PASS = 4  # a helper without duration: hands on the latest instant that comes in
     EARLIEST = 5  # a helper that hands on the earliest
+    SPAN = 6  # level of effort, or all else below a summary: lies where others do and holds nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Network:
     """Nodes as parallel lists, the plan's tasks first and in its order; minutes as in `shared.working_time`."""
 
     tasks: Sequence[Task]
-    floor: int  # where the project starts
+    floor: int  # where work can start: the project's start, or the data date after it
     conventions: Conventions
     efforts: list[Effort] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
@@ -56,7 +60,11 @@ class Network:
     bonds_out: dict[int, list[Bond]] = field(default_factory=dict)
     summary_bonds: dict[int, list[Bond]] = field(default_factory=dict)  # links of which an end is a summary, as stated
     earliest: dict[int, int] = field(default_factory=dict)  # what a summary's constraint says to its helper
-    latest: dict[int, int] = field(default_factory=dict)
+    latest: dict[int, int] = field(default_factory=dict)  # deadlines, and what waits for a task in other projects
+    constraints: dict[int, tuple[tuple[ConstraintType, int], ...]] = field(default_factory=dict)
+    rests: dict[int, int] = field(default_factory=dict)  # what remains of started tasks, where the data date holds it
+    begun: dict[int, int] = field(default_factory=dict)  # when they began
+    spans: dict[int, list[tuple[bool, "Bond"]]] = field(default_factory=dict)  # links of SPANs; True from the other
     delays: dict[int, int] = field(default_factory=dict)  # leveling delays of open tasks, elapsed
     owners: list[int] = field(default_factory=list)  # the task a node stands for
     children: dict[int, list[int]] = field(default_factory=dict)  # of summaries
@@ -65,6 +73,16 @@ class Network:
     closed: list[bool] = field(default_factory=list)  # done or inactive: does not hold its predecessors
     order: list[int] = field(default_factory=list)
 
+    @property
+    def minds_data_date(self) -> bool:
+        """Whether what remains of started tasks goes on at the data date, not where their resumption says."""
+        return self.conventions.rules is Rules.PRIMAVERA
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether what holds a finished task back holds its successors too."""
+        return self.minds_data_date and self.conventions.progress is not ProgressMode.PROGRESS_OVERRIDE
+
     def is_summary(self, node: int) -> bool:
         """Whether a task has subtasks."""
         return node in self.children
@@ -72,7 +90,7 @@ class Network:
 
 def build_network(plan: Plan) -> Network:
     """Number the tasks, tie the links; DependencyCycle if they wait for each other."""
-    network = Network(plan.tasks, minute_of(plan.start), plan.conventions)
+    network = Network(plan.tasks, _floor(plan), plan.conventions)
     calendars = Calendars(plan)
     index = {task.source_id: at for at, task in enumerate(plan.tasks)}
     for at, task in enumerate(plan.tasks):
@@ -82,15 +100,18 @@ def build_network(plan: Plan) -> Network:
         if parent >= 0:
             network.children.setdefault(parent, []).append(at)
         _add_node(network, calendars.effort(task), task.duration_minutes, _state(task), at)
+        _note_bounds(network, task, at)
         if task.leveling_delay_minutes > 0 and network.states[at] is State.OPEN and not goes_late(task):
             network.delays[at] = task.leveling_delay_minutes
     for summary in network.children:
         network.states[summary] = State.PASS
     _Binder(network, plan, calendars, index).bind(plan.links)
     network.plain += [_is_plain(network, at) for at in range(len(network.states))]
+    free = {State.DONE} - ({State.DONE} if network.hands_on else set())
+    if network.minds_data_date and not network.hands_on:
+        free.add(State.STARTED)
     network.closed += [
-        state is State.DONE or not network.active[owner]
-        for state, owner in zip(network.states, network.owners, strict=True)
+        state in free or not network.active[owner] for state, owner in zip(network.states, network.owners, strict=True)
     ]
     successors = list(network.leads)
     for node, bonds in network.bonds_out.items():
@@ -99,7 +120,34 @@ def build_network(plan: Plan) -> Network:
     return network
 
 
+def _floor(plan: Plan) -> int:
+    start = minute_of(plan.start)
+    if plan.conventions.rules is Rules.PRIMAVERA and plan.status_date is not None:
+        return max(start, minute_of(plan.status_date))
+    return start
+
+
+def _note_bounds(network: Network, task: Task, node: int) -> None:
+    """Note the dates that bind a task beside its links, and what remains of it."""
+    pairs = (
+        (task.constraint_type, task.constraint_date),
+        (task.secondary_constraint_type, task.secondary_constraint_date),
+        (ConstraintType.START_NO_EARLIER_THAN, task.external_early_start),
+    )
+    bounds = tuple((kind, minute_of(date)) for kind, date in pairs if date is not None and kind not in WITHOUT_DATE)
+    if bounds:
+        network.constraints[node] = bounds
+    limits = [minute_of(date) for date in (task.deadline, task.external_late_finish) if date is not None]
+    if limits:
+        network.latest[node] = min(limits)
+    if network.states[node] is State.STARTED and network.minds_data_date:
+        rest = task.remaining_duration_minutes
+        network.rests[node] = max(task.duration_minutes - task.actual_duration_minutes, 0) if rest is None else rest
+
+
 def _state(task: Task) -> State:
+    if task.activity_type in {ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY}:
+        return State.SPAN
     if task.actual_finish is not None:
         return State.DONE
     if task.is_manual and task.start is not None:
@@ -111,7 +159,8 @@ def _is_plain(network: Network, node: int) -> bool:
     if network.states[node] is not State.OPEN or not network.durations[node] or network.efforts[node].shares:
         return False
     task = network.tasks[node]
-    return task.constraint_date is None and task.deadline is None and node not in network.delays
+    bound = node in network.constraints or node in network.latest or node in network.delays
+    return not bound and task.expected_finish is None
 
 
 def goes_late(task: Task) -> bool:
@@ -161,6 +210,10 @@ class _Binder:
             if before is None or after is None or not network.active[before]:
                 continue
             lag, calendar = self._lag(link, self._plan.tasks[before], self._plan.tasks[after])
+            if State.SPAN in {network.states[before], network.states[after]}:
+                network.spans.setdefault(after, []).append((True, Bond(before, link.type, lag, calendar)))
+                network.spans.setdefault(before, []).append((False, Bond(after, link.type, lag, calendar)))
+                continue
             source, target, kind = before, after, link.type
             if network.is_summary(before):
                 starts = kind in {LinkType.START_TO_START, LinkType.START_TO_FINISH}
@@ -192,13 +245,25 @@ class _Binder:
                 network.latest[end] = min(network.latest.get(end, minute_of(task.deadline)), minute_of(task.deadline))
 
     def _lag(self, link: Link, before: Task, after: Task) -> tuple[int, WorkingTime]:
-        if not link.lag:
-            return 0, ALWAYS
         lag, elapsed = link.lag, link.lag_unit in {LagUnit.ELAPSED, LagUnit.ELAPSED_PERCENT}
         if link.lag_unit in {LagUnit.PERCENT, LagUnit.ELAPSED_PERCENT}:
             lag = (before.duration_minutes * link.lag + 50) // 100
             elapsed = elapsed or before.is_elapsed_duration
-        return lag, ALWAYS if elapsed else self._calendars.of_task(after)
+        if self._network.minds_data_date and link.type is LinkType.START_TO_FINISH:
+            lag += 1  # Primavera's finish takes in the minute in which the predecessor starts
+        if not lag:
+            return 0, ALWAYS
+        if elapsed:
+            return lag, ALWAYS
+        match link.lag_calendar or self._plan.conventions.lag_calendar:
+            case LagCalendar.PREDECESSOR:
+                return lag, self._calendars.of_task(before)
+            case LagCalendar.SUCCESSOR:
+                return lag, self._calendars.of_task(after)
+            case LagCalendar.PROJECT:
+                return lag, self._calendars.project
+            case LagCalendar.AROUND_THE_CLOCK:
+                return lag, ALWAYS
 
     def _tie(self, source: int, target: int, kind: LinkType, lag: int, calendar: WorkingTime) -> None:
         network = self._network
