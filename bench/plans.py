@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from examples.mspdi_text import mspdi_text
+from services.projects.domain.mspdi.writing import mspdi_text
 from services.projects.domain.plan import Baseline, ConstraintType, Link, LinkType, Plan, Task
 from services.projects.domain.schedule import critical_path
 from shared.working_calendar import CalendarException, WorkingCalendar

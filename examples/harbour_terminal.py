@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from examples.harbour_lines import CALENDARS, DAY, GUID, LINES, RESOURCES, STANDARD, START, STATUS_DATE, Line
-from examples.mspdi_text import mspdi_text
+from services.projects.domain.mspdi.writing import mspdi_text
 from services.projects.domain.plan import (
     Assignment,
     Baseline,
@@ -76,6 +76,7 @@ def _plan(*, current: bool) -> Plan:
                 outline_level=line.level,
                 wbs=".".join(str(number) for number in numbers) or "0",
                 is_summary=position + 1 < len(LINES) and LINES[position + 1].level > line.level,
+                is_fixed_duration=position + 1 < len(LINES) and LINES[position + 1].level > line.level,
                 is_milestone=line.days == 0 and bool(line.after),
                 duration_minutes=minutes,
                 is_elapsed_duration=line.elapsed,
@@ -272,7 +273,7 @@ def _cents(amount: Decimal) -> Decimal:
 
 def text() -> str:
     """The file's text."""
-    return mspdi_text(*harbour_terminal())
+    return mspdi_text(*harbour_terminal(), "harbour-terminal.mspdi.xml")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from services.projects.api import (
     baselines,
     batches,
     dependencies,
+    exports,
     imports,
     projects,
     quality,
@@ -39,6 +40,7 @@ ROUTERS: Final = (
     baselines.router,
     quality.router,
     imports.router,
+    exports.router,
     operations_router(NAME),
     dead_letter_router(NAME, METADATA),
 )

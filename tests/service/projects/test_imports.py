@@ -1,6 +1,8 @@
 """Importing real plans: through the API, into rows, events and a schedule, and again without effect."""
 
 import asyncio
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -263,3 +265,56 @@ async def test_a_real_file_of_primavera_is_imported_and_then_unchanged(
     assert schedule["problem"] is None
     again = (await imported(director, plan.read_bytes(), kind=kind))["result"]
     assert again["position"] == result["position"]
+
+
+async def exported(client: httpx2.AsyncClient, project_id: str, kind: str) -> httpx2.Response:
+    """Export a project."""
+    response = await client.get(f"/v1/projects/{project_id}/export?format={kind}")
+    assert response.status_code == 200, response.text
+    return response
+
+
+@pytest.mark.parametrize("plan", [EXAMPLE, *PLANS], ids=lambda plan: plan.name)
+async def test_an_exported_plan_imported_again_changes_nothing_and_elsewhere_is_the_same_plan(
+    director: httpx2.AsyncClient, plan: Path
+) -> None:
+    first = (await imported(director, plan.read_bytes()))["result"]
+    file = await exported(director, first["project_id"], "mspdi")
+    assert file.headers["pmo-position"] == first["position"]
+    again = (await imported(director, file.content, f"&project_id={first['project_id']}"))["result"]
+    told = [row for row in again["report"]["rows"] if row["action"] not in {"unchanged", "skipped"}]
+    assert told == []
+    other = (await director.post("/v1/projects", json={"name": "Copy", "currency": "USD"})).json()
+    copy = (await imported(director, file.content, f"&project_id={other['id']}"))["result"]
+    schedules = [
+        [
+            {name: value for name, value in item.items() if name != "task_id"}
+            for item in (await director.get(f"/v1/projects/{each}/schedule?limit=200")).json()["items"]
+        ]
+        for each in (first["project_id"], copy["project_id"])
+    ]
+    if plan is not EXAMPLE:  # whose time zone is another
+        assert schedules[0] == schedules[1]
+
+
+async def test_a_table_has_every_task_and_no_cell_that_is_a_formula(director: httpx2.AsyncClient) -> None:
+    made = (await director.post("/v1/projects", json={"name": "Mine", "currency": "EUR"})).json()
+    for name in ("=cmd|'/C calc'!A0", "+1", "@SUM(A1)", "plain, with a comma"):
+        answer = await director.post(f"/v1/projects/{made['id']}/tasks", json={"name": name, "duration_minutes": 480})
+        assert answer.status_code == 201, answer.text
+    file = await exported(director, made["id"], "csv")
+    assert file.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(file.text, newline="")))
+    assert [row["name"] for row in rows] == ["'=cmd|'/C calc'!A0", "'+1", "'@SUM(A1)", "plain, with a comma"]
+    assert {row["duration_minutes"] for row in rows} == {"480"}
+
+
+async def test_milestones_are_exported_as_a_calendar(director: httpx2.AsyncClient) -> None:
+    result = (await imported(director, EXAMPLE.read_bytes()))["result"]
+    text = (await exported(director, result["project_id"], "ics")).text
+    tasks = (await director.get(f"/v1/projects/{result['project_id']}/tasks?limit=200")).json()["items"]
+    milestones = [task for task in tasks if task["is_milestone"]]
+    assert milestones
+    assert text.count("BEGIN:VEVENT") == len(milestones)
+    assert text.endswith("END:VCALENDAR\r\n")
+    assert max(len(line.encode()) for line in text.split("\r\n")) <= 75

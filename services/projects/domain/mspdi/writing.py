@@ -1,6 +1,6 @@
 """Writes a plan and its schedule as Microsoft Project XML, in the published schema's order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -38,16 +38,28 @@ LAG_FORMATS: Final = {
     LagUnit.PERCENT: 19,
     LagUnit.ELAPSED_PERCENT: 20,
 }
-CONSTRAINTS: Final = tuple(ConstraintType)
+CONSTRAINTS: Final = {kind: number for number, kind in enumerate(ConstraintType)} | {
+    ConstraintType.MANDATORY_START: 2,
+    ConstraintType.MANDATORY_FINISH: 3,
+}
+SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 HEADER: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
-def mspdi_text(plan: Plan, schedule: Schedule) -> str:
-    """The whole file."""
+def mspdi_text(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> str:
+    """The whole file; ids must be whole numbers. Tasks that the schedule does not name have no computed dates."""
+    dates = {each.source_id: each for each in schedule.tasks}
+    links: dict[str, list[Link]] = {}
+    for link in plan.links:
+        links.setdefault(link.successor, []).append(link)
+    booked: dict[str | None, list[Assignment]] = {}
+    for each in plan.assignments:
+        booked.setdefault(each.resource_source_id, []).append(each)
+    by_id = {task.source_id: task for task in plan.tasks}
     header: Fields = {
         "SaveVersion": 14,
-        "Name": "harbour-terminal.mspdi.xml",
-        "GUID": (plan.source_guid or "").upper(),
+        "Name": name,
+        "GUID": plan.source_guid and plan.source_guid.upper(),
         "Title": plan.name,
         "CreationDate": plan.start.replace(hour=9),
         "LastSaved": plan.status_date,
@@ -56,7 +68,7 @@ def mspdi_text(plan: Plan, schedule: Schedule) -> str:
         "FinishDate": schedule.project_finish,
         "CriticalSlackLimit": plan.conventions.critical_float_minutes // plan.minutes_per_day,
         "CurrencyDigits": 2,
-        "CurrencySymbol": "€",
+        "CurrencySymbol": SYMBOLS.get(plan.currency, plan.currency),
         "CurrencyCode": plan.currency,
         "CurrencySymbolPosition": 0,
         "CalendarUID": plan.calendar_source_id,
@@ -78,9 +90,13 @@ def mspdi_text(plan: Plan, schedule: Schedule) -> str:
         "DefaultTaskEVMethod": 0,
     }
     calendars = [_calendar(calendar) for calendar in plan.calendars]
-    tasks = [_task(plan, *pair) for pair in zip(plan.tasks, schedule.tasks, strict=True)]
-    resources = [_resource(plan, resource) for resource in plan.resources]
-    assignments = [_assignment(plan, assignment) for assignment in plan.assignments]
+    tasks = [_task(task, dates.get(task.source_id), links.get(task.source_id, ())) for task in plan.tasks]
+    resources = [_resource(resource, booked.get(resource.source_id, ())) for resource in plan.resources]
+    materials = {each.source_id for each in plan.resources if each.type is not ResourceType.WORK}
+    assignments = [
+        _assignment(by_id[each.task_source_id], each, is_work=each.resource_source_id not in materials)
+        for each in plan.assignments
+    ]
     sections = (
         _section("Calendars", calendars),
         _section("Tasks", tasks),
@@ -91,15 +107,14 @@ def mspdi_text(plan: Plan, schedule: Schedule) -> str:
     return HEADER + _indented(text.replace("<Project>", '<Project xmlns="http://schemas.microsoft.com/project">', 1))
 
 
-def _task(plan: Plan, task: Task, dates: ScheduledTask) -> str:
-    links = [link for link in plan.links if link.successor == task.source_id]
+def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str:
     fields: Fields = {
         "UID": task.source_id,
         "ID": task.position,
         "Name": task.name,
         "Active": task.is_active,
         "Manual": task.is_manual,
-        "Type": 1 if task.is_summary else 0,
+        "Type": 2 if task.is_fixed_work else int(task.is_fixed_duration),
         "IsNull": False,
         "WBS": task.wbs,
         "OutlineNumber": task.wbs,
@@ -116,15 +131,15 @@ def _task(plan: Plan, task: Task, dates: ScheduledTask) -> str:
         "Estimated": False,
         "Milestone": task.is_milestone,
         "Summary": task.is_summary,
-        "Critical": dates.is_critical,
+        "Critical": dates and dates.is_critical,
         "IsSubproject": False,
         "ExternalTask": False,
-        "EarlyStart": dates.early_start,
-        "EarlyFinish": dates.early_finish,
-        "LateStart": dates.late_start,
-        "LateFinish": dates.late_finish,
-        "FreeSlack": 10 * dates.free_float_minutes,
-        "TotalSlack": 10 * dates.total_float_minutes,
+        "EarlyStart": dates and dates.early_start,
+        "EarlyFinish": dates and dates.early_finish,
+        "LateStart": dates and dates.late_start,
+        "LateFinish": dates and dates.late_finish,
+        "FreeSlack": dates and 10 * dates.free_float_minutes,
+        "TotalSlack": dates and 10 * dates.total_float_minutes,
         "FixedCost": _hundredths(task.fixed_cost),
         "FixedCostAccrual": 2,
         "PercentComplete": task.percent_complete,
@@ -136,14 +151,16 @@ def _task(plan: Plan, task: Task, dates: ScheduledTask) -> str:
         "ActualCost": _hundredths(task.actual_cost),
         "ActualWork": _duration(task.actual_work_minutes),
         "RegularWork": _duration(task.work_minutes),
-        "RemainingDuration": _duration(task.remaining_duration_minutes or 0),
+        "RemainingDuration": None
+        if task.remaining_duration_minutes is None
+        else _duration(task.remaining_duration_minutes),
         "RemainingCost": _hundredths(task.cost - task.actual_cost),
         "RemainingWork": _duration(task.remaining_work_minutes),
-        "ConstraintType": CONSTRAINTS.index(task.constraint_type),
+        "ConstraintType": CONSTRAINTS[task.constraint_type],
         "CalendarUID": task.calendar_source_id or "-1",
         "ConstraintDate": task.constraint_date,
         "Deadline": task.deadline,
-        "LevelingDelay": 0,
+        "LevelingDelay": 10 * task.leveling_delay_minutes,
         "LevelingDelayFormat": 8,
         "IgnoreResourceCalendar": task.ignores_resource_calendar,
         "PhysicalPercentComplete": task.physical_percent_complete,
@@ -179,8 +196,7 @@ def _baseline(task: Task) -> str:
     return _element("Baseline", fields)
 
 
-def _resource(plan: Plan, resource: Resource) -> str:
-    booked = [each for each in plan.assignments if each.resource_source_id == resource.source_id]
+def _resource(resource: Resource, booked: Sequence[Assignment]) -> str:
     work = sum(each.work_minutes for each in booked)
     actual = sum(each.actual_work_minutes for each in booked)
     is_work = resource.type is ResourceType.WORK
@@ -207,9 +223,7 @@ def _resource(plan: Plan, resource: Resource) -> str:
     return _element("Resource", fields)
 
 
-def _assignment(plan: Plan, assignment: Assignment) -> str:
-    task = next(each for each in plan.tasks if each.source_id == assignment.task_source_id)
-    is_work = assignment.work_minutes > 0
+def _assignment(task: Task, assignment: Assignment, *, is_work: bool) -> str:
     quantity = int(assignment.units * 60)  # of material, as if it were hours
     share = task.percent_complete / 100
     work = assignment.work_minutes if is_work else quantity

@@ -1,0 +1,126 @@
+"""A plan with its schedule as a table and as a calendar of milestones."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
+from services.projects.domain.schedule import Schedule
+from shared.working_time import instant_of
+
+COLUMNS: Final = (
+    "id", "wbs", "outline_level", "name", "is_summary", "is_milestone", "duration_minutes", "predecessors",
+    "early_start", "early_finish", "late_start", "late_finish", "total_float_minutes", "free_float_minutes",
+    "is_critical", "constraint_type", "constraint_date", "deadline", "percent_complete", "actual_start",
+    "actual_finish", "cost", "actual_cost",
+)  # fmt: skip
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+LETTERS: Final = {
+    LinkType.FINISH_TO_START: "FS",
+    LinkType.START_TO_START: "SS",
+    LinkType.FINISH_TO_FINISH: "FF",
+    LinkType.START_TO_FINISH: "SF",
+}
+UNITS: Final = {LagUnit.WORKING: "m", LagUnit.ELAPSED: "em", LagUnit.PERCENT: "%", LagUnit.ELAPSED_PERCENT: "e%"}
+LINE: Final = 73  # octets of a line of iCalendar before it is folded
+
+
+def csv_text(plan: Plan, schedule: Schedule) -> str:
+    """The tasks in order, as of RFC 4180. No text begins as a formula does: such a one has a quote before it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(task_rows(plan, schedule))
+    return out.getvalue()
+
+
+def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[str]]:
+    """The tasks in order, a text for each column."""
+    dates = {each.source_id: each for each in schedule.tasks}
+    links: dict[str, list[str]] = {}
+    for link in plan.links:
+        links.setdefault(link.successor, []).append(_predecessor(link))
+    for task in plan.tasks:
+        found = dates.get(task.source_id)
+        computed: tuple[object, ...] = (None,) * 7
+        if found is not None:
+            computed = (
+                found.early_start, found.early_finish, found.late_start, found.late_finish,
+                found.total_float_minutes, found.free_float_minutes, found.is_critical,
+            )  # fmt: skip
+        yield [
+            *map(safe, (task.source_id, task.wbs)), str(task.outline_level), safe(task.name),
+            *map(_cell, (task.is_summary, task.is_milestone, task.duration_minutes)),
+            safe(", ".join(links.get(task.source_id, ()))), *map(_cell, computed), str(task.constraint_type),
+            *map(_cell, (task.constraint_date, task.deadline, task.percent_complete, task.actual_start,
+                         task.actual_finish, task.cost, task.actual_cost)),
+        ]  # fmt: skip
+
+
+def safe(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat(timespec="minutes") if isinstance(value, datetime) else str(value)
+
+
+def _predecessor(link: Link) -> str:
+    lag = f"{link.lag:+}{UNITS[link.lag_unit]}" if link.lag else ""
+    return f"{link.predecessor}{LETTERS[link.type]}{lag}"
+
+
+def icalendar_text(plan: Plan, schedule: Schedule, zone: ZoneInfo, stamp: datetime, project: str) -> str:
+    """The milestones as events, as of RFC 5545; an event keeps its UID when the milestone moves."""
+    finishes = {each.source_id: each.early_finish for each in schedule.tasks}
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//pmo-backend//projects//EN",
+        f"X-WR-CALNAME:{_escaped(plan.name)}",
+    ]
+    for task in plan.tasks:
+        local = task.actual_finish or finishes.get(task.source_id) or task.finish
+        if not task.is_milestone or local is None:
+            continue
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{_escaped(task.source_id)}.{project}@pmo",
+            f"DTSTAMP:{_instant(stamp)}",
+            f"DTSTART:{_instant(instant_of(local, zone))}",
+            f"SUMMARY:{_escaped(task.name)}",
+            "TRANSP:TRANSPARENT",
+            "END:VEVENT",
+        ]
+    return "".join(f"{line}\r\n" for line in _folded([*lines, "END:VCALENDAR"]))
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return "\\n".join(text.splitlines())
+
+
+def _instant(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _folded(lines: Iterable[str]) -> Iterator[str]:
+    """Lines cut where they are longer than allowed, never inside a character."""
+    for line in lines:
+        part, length = "", 0
+        for mark in line:
+            size = len(mark.encode())
+            if length + size > LINE:
+                yield part
+                part, length = " ", 1
+            part += mark
+            length += size
+        yield part
