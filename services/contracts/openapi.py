@@ -22,6 +22,7 @@ TAGS: Final = {
     "me": "Who is calling.",
     "projects": "Projects and their key data.",
     "tasks": "The work breakdown structure of a project.",
+    "calendars": "When work is done: weeks, exceptions, holidays, and reckoning with them.",
     "dependencies": "Which task waits for which.",
     "schedule": "When things happen: dates, float and the critical path.",
     "schedule quality": "The DCMA 14-point assessment: how well a schedule is made.",

@@ -67,6 +67,22 @@ class DependencyExists(Conflict):
     cure = "Change that dependency, or use another type."
 
 
+class CalendarInUse(Conflict):
+    """Something works by this calendar."""
+
+    code, title = "calendar_in_use", "Something works by this calendar"
+    cause = "The project, a task, a resource or another calendar refers to it."
+    cure = "Give these another calendar first."
+
+
+class CalendarSourceTaken(Conflict):
+    """Another calendar of the project has this source id."""
+
+    code, title = "calendar_source_taken", "Another calendar of the project has this source_id"
+    cause = "A source_id names one calendar of a project."
+    cure = "Change that calendar, or use another source_id."
+
+
 class MoveNotPossible(Conflict):
     """The task cannot be put there."""
 

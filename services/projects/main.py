@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from services.projects.api import (
     baselines,
     batches,
+    calendars,
     dependencies,
     exports,
     imports,
@@ -36,6 +37,7 @@ ROUTERS: Final = (
     batches.router,
     structure.router,
     dependencies.router,
+    calendars.router,
     schedules.router,
     baselines.router,
     quality.router,

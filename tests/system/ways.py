@@ -41,6 +41,7 @@ class Everything:
         assert approved.status_code == 200, approved.text
         assessment = caller("POST", f"/v1/projects/{project}/schedule-assessments", json={})
         assert assessment.status_code == 201, assessment.text
+        calendar = caller("GET", f"/v1/projects/{project}/calendars?limit=1").json()["items"][0]["id"]
         wait = {"pmo-wait-for": approved.headers["pmo-position"]}
         resources = settled(caller, f"/v1/resources?project_id={project}&limit=1", **wait)["items"]
         assert settled(caller, f"/v1/projects/{project}/kpis", **wait)
@@ -51,6 +52,7 @@ class Everything:
             "project_id": project,
             "task_id": task,
             "dependency_id": link,
+            "calendar_id": calendar,
             "baseline_id": baseline.json()["id"],
             "assessment_id": assessment.json()["id"],
             "resource_id": resources[0]["id"],

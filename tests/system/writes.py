@@ -123,6 +123,10 @@ MOVE_TASK: Final = Write("move_task", "POST", "/v1/projects/{project}/tasks/{tas
 COPY_TASKS: Final = Write(
     "copy_tasks", "POST", "/v1/projects/{project}/tasks/copy", {"source_project_id": str(uuid.UUID(int=1))}
 )
+CREATE_CALENDAR: Final = Write("create_calendar", "POST", "/v1/projects/{project}/calendars", {"name": "New"})
+UPDATE_CALENDAR: Final = Write(
+    "update_calendar", "PATCH", "/v1/projects/{project}/calendars/{task}", {"name": "Other"}, MERGE_PATCH
+)
 CREATE_API_CLIENT: Final = Write("create_api_client", "POST", "/v1/api-clients", {"name": "New", "scopes": ["read"]})
 INGEST: Final = Write(
     "ingest",
@@ -157,6 +161,8 @@ OF_PLANS: Final = (
     CHANGE_TASKS,
     MOVE_TASK,
     COPY_TASKS,
+    CREATE_CALENDAR,
+    UPDATE_CALENDAR,
 )
 """Writes of what an organization keeps apart from others."""
 

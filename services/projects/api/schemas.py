@@ -125,6 +125,8 @@ class ProjectUpdate(Patch):
     """When the project starts, to the minute."""
     status_date: Instant | None = None
     """As of when its progress is reported; null clears."""
+    calendar_id: UUID | None = None
+    """Its default working calendar; null: Monday to Friday, 8 to 12 and 13 to 17."""
     code_mask: CodeMask = absent()
     """How WBS codes are made from now on; those there are change by renumbering."""
     is_template: Flag = absent()
@@ -154,6 +156,8 @@ class TaskFields(Schema):
     """Effort in working minutes."""
     priority: Priority = 500
     """0 to 1000; higher is more important."""
+    calendar_id: UUID | None = None
+    """Its own working calendar, of the same project; null: the project's."""
     constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
     """How its dates are bound."""
     constraint_date: Instant | None = None
@@ -195,6 +199,8 @@ class TaskUpdate(Patch):
     """Effort in working minutes."""
     priority: Priority = absent()
     """0 to 1000; higher is more important."""
+    calendar_id: UUID | None = None
+    """Its own working calendar; null: the project's."""
     constraint_type: ConstraintType = absent()
     """How its dates are bound."""
     constraint_date: Instant | None = None

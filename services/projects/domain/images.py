@@ -182,7 +182,11 @@ class CalendarRead(Schema):
     name: Text
     """Its name."""
     definition: dict[str, object]
-    """Week, exceptions and base calendar; identifiers in it are source ids."""
+    """Week, exceptions and base calendar; identifiers in it are source ids, shifts minutes after midnight."""
+    rules: dict[str, object] | None
+    """What the definition was made from; null: it came with a file."""
+    base_calendar_id: UUID | None
+    """The calendar of the project that it works as where its rules are silent."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime

@@ -51,8 +51,9 @@ CALENDAR: Final = Entity(
     "projects",
     "calendar",
     table(CalendarRow),
-    {**plain("id", "version", "project_id", "source_id", "name", "definition"), **STAMPS},
+    {**plain("id", "version", "project_id", "source_id", "name", "definition", "rules", "base_calendar_id"), **STAMPS},
     root="project_id",
+    join=JOIN_PROJECT,
 )
 DEPENDENCY: Final = Entity(
     "projects",

@@ -20,6 +20,8 @@ class CalendarRow(Row, table=True):
     source_id: str
     name: str
     definition: str = Field(sa_type=JSON)
+    rules: str | None = Field(default=None, sa_type=JSON)
+    base_calendar_id: UUID | None = None
 
 
 class TaskRow(Row, table=True):

@@ -20,6 +20,14 @@ async def task_places(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]
     return await tx.fetch(_TASKS, tx.organization_id, project_id)
 
 
+async def calendar_ids(tx: Transaction, project_id: UUID) -> set[UUID]:
+    """Return the calendars of a project."""
+    rows = await tx.fetch(
+        "select id from calendar where organization_id = $1 and project_id = $2", tx.organization_id, project_id
+    )
+    return {row["id"] for row in rows}
+
+
 async def links(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
     """Return the links of a project."""
     return await tx.fetch(

@@ -7,10 +7,11 @@ from uuid import UUID
 import asyncpg
 
 from services.projects.entities import IMPORT, PROJECT, TASK
+from services.projects.errors import ReferenceInvalid
 from shared import entity
 from shared.db import Transaction
 from shared.entity import Entity
-from shared.errors import NotFound
+from shared.errors import FieldError, NotFound
 from shared.pagination import Listing, Sort
 from shared.types import as_uuid
 
@@ -202,6 +203,21 @@ async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> 
         list(identifiers),
     )
     return {row["id"]: row["image"] for row in found}
+
+
+async def check_calendar(tx: Transaction, project_id: UUID, calendar_id: object) -> None:
+    """Raise ReferenceInvalid unless a calendar, if one is named, is the project's."""
+    if calendar_id is None:
+        return
+    found = await tx.fetchint(
+        "select count(*) from calendar where organization_id = $1 and project_id = $2 and id = $3",
+        tx.organization_id,
+        project_id,
+        calendar_id,
+    )
+    if not found:
+        detail = "names no calendar of this project"
+        raise ReferenceInvalid(errors=[FieldError("/calendar_id", "unknown_reference", detail)])
 
 
 PLACE: Final = {

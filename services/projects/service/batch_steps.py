@@ -1,6 +1,6 @@
 """The steps of a batch: what each changes of a plan held in memory, and why it cannot be taken."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -62,9 +62,14 @@ class PlanInMemory:
     """A plan under change in memory."""
 
     def __init__(
-        self, project: asyncpg.Record, tasks: Sequence[asyncpg.Record], links: Sequence[asyncpg.Record]
+        self,
+        project: asyncpg.Record,
+        tasks: Sequence[asyncpg.Record],
+        links: Sequence[asyncpg.Record],
+        calendars: Collection[UUID],
     ) -> None:
         self.project = project
+        self.calendars = calendars
         self.rows = {row["id"]: row for row in tasks}
         self.outline = outline_of(tasks, project["code_mask"])
         self.sources = {row["source_id"] for row in tasks if row["source_id"] is not None}
@@ -133,6 +138,11 @@ class Taking:
             raise ReferenceInvalid(errors=[FieldError(f"/{name}", "unknown_reference", detail)])
         return key
 
+    def _check_calendar(self, fields: Mapping[str, object]) -> None:
+        if fields.get("calendar_id") not in {None, *self.plan.calendars}:
+            detail = "names no calendar of this project"
+            raise ReferenceInvalid(errors=[FieldError("/calendar_id", "unknown_reference", detail)])
+
     def _present(self, step: Step) -> asyncpg.Record:
         row = self.plan.rows.get(step.id)
         if row is None or row["id"] in self.plan.gone_tasks:
@@ -143,6 +153,7 @@ class Taking:
     def _create_task(self, _number: int, step: Step) -> UUID:
         plan = self.plan
         fields = new_task(plan.project, step.values, step.cost)
+        self._check_calendar(fields)
         parent = self._known(fields, "parent_id")
         source = fields.get("source_id")
         if source is not None and source in plan.sources:
@@ -157,6 +168,7 @@ class Taking:
     def _update_task(self, _number: int, step: Step) -> UUID:
         plan, row = self.plan, self._present(step)
         fields = changed_task(plan.project, row, step.values)
+        self._check_calendar(fields)
         progress = stated_progress(self.tx, plan.project, row, step.values)
         if "work_breakdown_structure" in fields:
             code = fields.pop("work_breakdown_structure")

@@ -38,7 +38,12 @@ async def run_batch(
     """
     project = await repository.locked_project(tx, reference, own_only)
     project_id: UUID = project["id"]
-    plan = PlanInMemory(project, await outlines.task_places(tx, project_id), await outlines.links(tx, project_id))
+    plan = PlanInMemory(
+        project,
+        await outlines.task_places(tx, project_id),
+        await outlines.links(tx, project_id),
+        await outlines.calendar_ids(tx, project_id),
+    )
     taking = Taking(tx, plan)
     outcomes = []
     for number, step in enumerate(steps):

@@ -267,6 +267,8 @@ class _Merge:
                     "source_id": calendar.source_id,
                     "name": calendar.name,
                     "definition": dumps(to_json(calendar)).decode(),
+                    "rules": None,  # what it was made from here, if it was: now the file says
+                    "base_calendar_id": None,
                 },
             )
             for calendar in self.plan.calendars
@@ -277,7 +279,8 @@ class _Merge:
                 return bool(orjson.loads(str(old)) == orjson.loads(str(new)))
             return old == new
 
-        return await self.rows(CALENDAR, await self.present(CALENDAR, lambda row: row["source_id"]), wanted, same=same)
+        present = await self.present(CALENDAR, lambda row: row["source_id"])
+        return await self.rows(CALENDAR, present, wanted, same=same, may_go=lambda row: row["rules"] is None)
 
     async def tasks(self, calendars: Mapping[Hashable, UUID], progress_at: datetime) -> Mapping[Hashable, UUID]:
         """Merge the tasks; new ids are made before the write, because tasks name their parents."""

@@ -98,11 +98,12 @@ async def update_project(
         if not may_move(present, wanted):
             following = ", ".join(sorted(ALLOWED[present])) or "nothing"
             raise StatusMoveNotAllowed(f"{present} may be followed by: {following}.")
+    await repository.check_calendar(tx, row["id"], fields.get("calendar_id"))
     try:
         written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected)
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
-    if "start" in fields:
+    if {"start", "calendar_id"} & fields.keys():
         await request_schedule(tx, row["id"])
     return written
 

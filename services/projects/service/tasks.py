@@ -32,7 +32,9 @@ from shared.entity import Written
 from shared.errors import FieldError, ValidationFailed
 from shared.types import Money, minor_digits
 
-SCHEDULING = frozenset({"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name"})
+SCHEDULING = frozenset(
+    {"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name", "calendar_id"}
+)
 
 STATED: Final = frozenset({"percent_complete", "actual_cost"})
 """What changes of a task state of its progress."""
@@ -121,6 +123,7 @@ async def create_task(
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
     fields |= {"project_id": project_id, "work_breakdown_structure": prefix, "outline_level": level}
+    await repository.check_calendar(tx, project_id, fields.get("calendar_id"))
     computed = repository.PLACE
     if code is not None or project["code_mask"] != USUAL_MASK:
         identifier = fields["id"] = uuid7()
@@ -166,6 +169,7 @@ async def update_task(
     if not changes:
         return await entity.unchanged(tx, TASK, task_id)
     fields = changed_task(project, row, changes)
+    await repository.check_calendar(tx, project["id"], fields.get("calendar_id"))
     progress = stated_progress(tx, project, row, changes)
     if "work_breakdown_structure" in fields:
         code = fields.pop("work_breakdown_structure")

@@ -1,0 +1,174 @@
+"""Use cases of working calendars: stated as rules, laid out as days, told to all who plan or count by them."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import orjson
+from uuid_utils.compat import uuid7
+
+from services.projects import repository
+from services.projects.domain.calendar_rules import CalendarRules
+from services.projects.entities import CALENDAR
+from services.projects.errors import CalendarInUse, CalendarSourceTaken, ReferenceInvalid
+from services.projects.repository import calendars
+from services.projects.service.changes import PlanChanges
+from services.projects.service.projects import request_schedule, wall_time
+from shared import entity
+from shared.concurrency import must_be
+from shared.db import Transaction
+from shared.entity import Written
+from shared.errors import FieldError, ValidationFailed
+from shared.strict_json import dumps
+from shared.working_calendar import CalendarError, CalendarLoop, NoWorkingTime, from_json, to_json
+from shared.working_time import WorkingTime, compile_calendars, instant_of, minute_of, moment_of
+
+MOST_DAYS: Final = 366
+"""So many days of working time are told at once."""
+
+
+async def create_calendar(
+    tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], rules: CalendarRules
+) -> Written:
+    """Add a calendar to a project."""
+    project = await repository.locked_project(tx, reference, own_only)
+    key: UUID = uuid7()
+    fields = {**values, "source_id": values.get("source_id") or str(key)}
+    rows = await repository.rows(tx, CALENDAR, project["id"])
+    if fields["source_id"] in {row["source_id"] for row in rows}:
+        raise CalendarSourceTaken
+    columns = _columns(project, rows, key, fields, rules)
+    changes = PlanChanges(project["id"])
+    names = tuple(columns)
+    await changes.create(tx, CALENDAR, ("id", "project_id", *names), [(key, project["id"], *columns.values())])
+    return await _written(tx, changes, key)
+
+
+async def update_calendar(
+    tx: Transaction,
+    reference: str,
+    own_only: str | None,
+    calendar_id: UUID,
+    expected: int,
+    changed: Mapping[str, object],
+) -> Written:
+    """Change a calendar; asks for a new schedule. What is stated of its rules replaces what a file said."""
+    project = await repository.locked_project(tx, reference, own_only)
+    row = await calendars.calendar_row(tx, project["id"], calendar_id)
+    must_be(row["version"], expected)
+    if not changed:
+        return await entity.unchanged(tx, CALENDAR, calendar_id)
+    rows = await repository.rows(tx, CALENDAR, project["id"])
+    fields = {name: changed.get(name, row[name]) for name in ("name", "base_calendar_id")} | {
+        "source_id": row["source_id"]
+    }
+    columns: Mapping[str, object] = {"name": fields["name"]}
+    if row["rules"] is not None or changed.keys() - {"name"}:
+        stated = {} if row["rules"] is None else orjson.loads(row["rules"])
+        stated |= {name: value for name, value in changed.items() if name in CalendarRules.model_fields}
+        columns = _columns(project, rows, calendar_id, fields, CalendarRules.model_validate(stated))
+    changes = PlanChanges(project["id"])
+    await changes.update(tx, CALENDAR, ("id", *columns), [(calendar_id, *columns.values())])
+    await request_schedule(tx, project["id"])
+    return await _written(tx, changes, calendar_id)
+
+
+async def delete_calendar(
+    tx: Transaction, reference: str, own_only: str | None, calendar_id: UUID, expected: int
+) -> Written:
+    """Delete a calendar that nothing works by."""
+    project = await repository.locked_project(tx, reference, own_only)
+    row = await calendars.calendar_row(tx, project["id"], calendar_id)
+    must_be(row["version"], expected)
+    if used := await calendars.uses(tx, row):
+        raise CalendarInUse(f"{used} things work by it.")
+    changes = PlanChanges(project["id"])
+    await changes.delete(tx, CALENDAR, [calendar_id])
+    position = await changes.record(tx)
+    return Written(calendar_id, expected + 1, None, str(position))
+
+
+async def _written(tx: Transaction, changes: PlanChanges, key: UUID) -> Written:
+    position = await changes.record(tx)
+    version, image = await entity.get(tx, CALENDAR, "t.id = $2", key)
+    return Written(key, version, image, str(position))
+
+
+def _columns(
+    project: asyncpg.Record,
+    rows: list[asyncpg.Record],
+    key: UUID,
+    fields: Mapping[str, object],
+    rules: CalendarRules,
+) -> dict[str, object]:
+    """Return the columns of a calendar; raises ReferenceInvalid for a base that is none, or leads back here."""
+    base_id = fields.get("base_calendar_id")
+    base = next((row for row in rows if row["id"] == base_id), None)
+    if base_id is not None and base is None:
+        detail = "names no calendar of this project"
+        raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "unknown_reference", detail)])
+    calendar = rules.calendar(
+        str(fields["source_id"]),
+        str(fields["name"]),
+        None if base is None else base["source_id"],
+        project["start"].year,
+    )
+    others = [from_json(orjson.loads(row["definition"])) for row in rows if row["id"] != key]
+    try:
+        compile_calendars([*others, calendar])
+    except CalendarLoop as loop:
+        raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "calendar_loop", str(loop))]) from loop
+    except CalendarError as error:
+        raise ValidationFailed(errors=[FieldError("", "calendar", str(error))]) from error
+    return {
+        "source_id": fields["source_id"],
+        "name": fields["name"],
+        "definition": dumps(to_json(calendar)).decode(),
+        "rules": rules.model_dump_json(),
+        "base_calendar_id": base_id,
+    }
+
+
+async def _compiled(tx: Transaction, project: asyncpg.Record, calendar_id: UUID) -> WorkingTime:
+    row = await calendars.calendar_row(tx, project["id"], calendar_id)
+    rows = await repository.rows(tx, CALENDAR, project["id"])
+    return compile_calendars(from_json(orjson.loads(each["definition"])) for each in rows)[row["source_id"]]
+
+
+async def working_time(
+    tx: Transaction, project: asyncpg.Record, calendar_id: UUID, first: date, last: date
+) -> list[tuple[date, int, list[tuple[str, str]]]]:
+    """Return each day with its working minutes and shifts; raises ValidationFailed for a range that is none."""
+    if not 0 <= (last - first).days < MOST_DAYS:
+        detail = f"must not end before it begins, nor have more than {MOST_DAYS} days"
+        raise ValidationFailed(errors=[FieldError("query/to", "range", detail)])
+    calendar = await _compiled(tx, project, calendar_id)
+    days = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        shifts = [(_clock(begin), _clock(end)) for begin, end in calendar.shifts_on(day)]
+        days.append((day, calendar.minutes_on(day), shifts))
+    return days
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+async def reckon(
+    tx: Transaction, project: asyncpg.Record, calendar_id: UUID, start: datetime, minutes: int
+) -> datetime:
+    """Return the instant at which so many working minutes after one are done; negative: before it."""
+    zone = project["time_zone"]
+    local = wall_time(start, zone)
+    assert local is not None
+    calendar = await _compiled(tx, project, calendar_id)
+    try:
+        end = moment_of(calendar.add(minute_of(local), minutes))
+    except (NoWorkingTime, OverflowError) as error:
+        detail = "the calendar has not so much working time there"
+        raise ValidationFailed(errors=[FieldError("query/minutes", "no_working_time", detail)]) from error
+    return instant_of(end, ZoneInfo(zone)).astimezone(ZoneInfo(zone))
