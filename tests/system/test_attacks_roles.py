@@ -133,6 +133,7 @@ def test_row_96_rates_are_hidden_from_who_may_not_see_them(system: System, role:
 
 
 RATES = {"standard_rate", "overtime_rate", "cost_per_use"}
+RATE_ELEMENTS = ("<StandardRate>", "<OvertimeRate>")
 
 
 def names_in(value: object) -> set[str]:
@@ -148,6 +149,8 @@ def test_row_96_no_read_shows_a_rate_to_who_may_not_see_them(system: System, eve
     everything = Everything.make(director, another, EXAMPLE_PLAN)
     resource = f"/v1/resources/{everything.ids['resource_id']}"
     assert names_in(everything.caller("GET", resource).json()) >= RATES
+    export = f"/v1/projects/{everything.ids['project_id']}/export?format=mspdi"
+    assert all(element in everything.caller("GET", export).text for element in RATE_ELEMENTS)
     readers = [system.as_(organization, role) for role in Role if Permission.RATE_READ not in GRANTS[role]]
     key = everything.caller("POST", "/v1/api-clients", json={"name": "Reader", "scopes": ["read"]}).json()["key"]
     for reader in (*readers, system.with_(key)):
@@ -157,10 +160,13 @@ def test_row_96_no_read_shows_a_rate_to_who_may_not_see_them(system: System, eve
             path = operation.path(everything.ids)
             if (operation.query("project_id") or {}).get("required"):
                 path += f"?project_id={everything.ids['project_id']}"
+            if (operation.query("format") or {}).get("required"):
+                path += "?format=mspdi"
             if "event-stream" in str(operation.document["responses"]["200"]):
                 continue
             response = reader("GET", path)
             assert response.status_code in {200, 403, 404}, (operation.name, response.text)
-            if response.status_code == 200:
+            assert not any(element in response.text for element in RATE_ELEMENTS), operation.name
+            if response.headers.get("content-type", "").startswith("application/json"):
                 assert not names_in(response.json()) & RATES, operation.name
     refused(system.as_(organization, Role.TEAM_MEMBER)("GET", resource), 403, "forbidden")

@@ -33,11 +33,13 @@ async def export_plan(
     """Export a project's plan with its present schedule.
 
     Rows have the numbers that they were imported with, so that the file imported into the project again changes
-    nothing; rows that came without get the next ones. `PMO-Position` names the state that the file shows.
+    nothing; rows that came without get the next ones. Rates, and the costs of assignments that
+    tell them, are there only for callers with the permission rate.read. `PMO-Position` names the state shown.
     """
     project = await repository.project_row(call.tx, project_id, call.own_only)
     await refresh_if_asked(call.tx, project["id"])
-    content = await service.export_plan(call.tx, project, format)
+    rates = call.principal.reach(Permission.RATE_READ) is not None
+    content = await service.export_plan(call.tx, project, format, rates=rates)
     version = await call.tx.fetchint(
         "select version from aggregate where organization_id = $1 and id = $2", call.tx.organization_id, project["id"]
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,11 +33,24 @@ from schedule_item where organization_id = $1 and project_id = $2
 """
 
 
-async def export_plan(tx: Transaction, project: asyncpg.Record, kind: str) -> bytes:
-    """Return a project's plan and schedule in a format."""
+async def export_plan(tx: Transaction, project: asyncpg.Record, kind: str, *, rates: bool) -> bytes:
+    """Return a project's plan and schedule in a format; without rates, and what they follow from, unless asked for."""
     plan, schedule = await _numbered(tx, project)
+    if not rates:
+        plan = _without_rates(plan)
     zone, stamp = ZoneInfo(project["time_zone"]), project["updated_at"].astimezone(UTC)
     return await asyncio.to_thread(_written, plan, schedule, kind, zone, stamp, str(project["id"]))
+
+
+def _without_rates(plan: Plan) -> Plan:
+    none = Decimal(0)
+    return replace(
+        plan,
+        resources=tuple(
+            replace(each, standard_rate=None, overtime_rate=None, cost_per_use=none) for each in plan.resources
+        ),
+        assignments=tuple(replace(each, cost=none, actual_cost=none) for each in plan.assignments),
+    )
 
 
 def _written(plan: Plan, schedule: Schedule, kind: str, zone: ZoneInfo, stamp: datetime, project: str) -> bytes:
