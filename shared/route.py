@@ -18,7 +18,7 @@ from shared.body import check_query, read_body, spool_body
 from shared.concurrency import etag, expected_version, not_modified
 from shared.db import Context, Database, Transaction
 from shared.entity import Written
-from shared.errors import Forbidden, NotFound
+from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from shared.failures import correlation, on_error
 from shared.permissions import Permission, Reach
 from shared.strict_json import loads
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 WAIT_SECONDS: Final = 5.0
 JSON_LIMIT: Final = 1024 * 1024
+REASON_LENGTH: Final = 500
 SPOOL_MEMORY: Final = 1024 * 1024
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 COMMON_PROBLEMS: Final = (400, 401, 403, 414, 422, 429, 431, 500, 502, 503, 504)
@@ -294,5 +295,8 @@ def _mark(request: Request, principal: Principal, digest: bytes) -> bytes:
 
 
 def clean_reason(text: str | None) -> str | None:
-    """Return the caller's reason for a change, as history keeps it."""
-    return None if text is None else "".join(c for c in text if c.isprintable())[:500] or None
+    """Return the caller's reason for a change, as history keeps it; raises ValidationFailed if it is too long."""
+    if text is not None and len(text) > REASON_LENGTH:
+        detail = f"may have {REASON_LENGTH} characters"
+        raise ValidationFailed(errors=[FieldError("header/PMO-Reason", "string_too_long", detail)])
+    return None if text is None else "".join(c for c in text if c.isprintable()) or None

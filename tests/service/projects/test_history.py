@@ -116,3 +116,13 @@ async def test_who_changed_what_is_not_for_everybody(service: Api, organization:
     missing = await stranger.get(f"/v1/projects/{uuid4()}/history")
     assert hidden.status_code == missing.status_code == 404
     assert hidden.json()["detail"] == missing.json()["detail"]
+
+
+async def test_a_reason_is_kept_whole_or_refused(director: httpx2.AsyncClient) -> None:
+    path = await project_of(director)
+    headers = {"If-Match": '"1"', "PMO-Reason": "x" * 501}
+    refused = await director.patch(path, json={"name": "Other"}, headers=headers)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "header/PMO-Reason"
+    await renamed(director, path, 1, "Other", "x" * 500)
+    assert (await director.get(f"{path}/history?limit=1")).json()["items"][0]["reason"] == "x" * 500
