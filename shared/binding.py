@@ -48,12 +48,18 @@ class Query:
 
     known: frozenset[str]
     repeatable: frozenset[str]
+    prefix: str | None = None
+    """What begins with this is known too, and may be repeated: the function itself says which there are."""
 
     @classmethod
-    def of(cls, dependant: Dependant) -> "Query":
+    def of(cls, dependant: Dependant, prefix: str | None = None) -> "Query":
         """Return those of a function and of all that it depends on."""
         fields = list(_query_fields(dependant))
-        return cls(frozenset(f.alias for f in fields), frozenset(f.alias for f in fields if _is_list(f)))
+        return cls(frozenset(f.alias for f in fields), frozenset(f.alias for f in fields if _is_list(f)), prefix)
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether a name is one of those that only the function knows."""
+        return self.prefix is not None and name.startswith(self.prefix)
 
 
 def _query_fields(dependant: Dependant) -> "Iterator[ModelField]":

@@ -22,14 +22,15 @@ def check_query(request: Request, query: Query) -> None:
     seen: set[str] = set()
     errors = []
     for name, value in request.query_params.multi_items():
-        if name not in query.known:
-            allowed = ", ".join(sorted(query.known)) or "none"
+        is_open = query.is_open(name)
+        if name not in query.known and not is_open:
+            allowed = ", ".join(sorted({*query.known, *([f"{query.prefix}…"] if query.prefix else [])})) or "none"
             errors.append(FieldError("query", "unknown_parameter", f"unknown parameter; allowed: {allowed}"))
-        elif name in seen and name not in query.repeatable:
+        elif name in seen and not (is_open or name in query.repeatable):
             errors.append(FieldError(f"query/{name}", "repeated_parameter", "may be given once"))
         elif FORBIDDEN.search(value):  # a NUL is no text for PostgreSQL, and no stored text has any of the others
             detail = "holds a control, surrogate or direction-override character"
-            errors.append(FieldError(f"query/{name}", "forbidden_character", detail))
+            errors.append(FieldError("query" if is_open else f"query/{name}", "forbidden_character", detail))
         seen.add(name)
     if errors:
         raise ValidationFailed(errors=errors[:20])

@@ -14,6 +14,13 @@ class Permission(StrEnum):
     PROJECT_CREATE = "project.create"
     PROJECT_UPDATE = "project.update"
     PROJECT_DELETE = "project.delete"
+    HIERARCHY_READ = "hierarchy.read"
+    CUSTOMER_MANAGE = "customer.manage"
+    PORTFOLIO_MANAGE = "portfolio.manage"
+    PROGRAMME_UPDATE = "programme.update"
+    PROGRAMME_DELETE = "programme.delete"
+    CUSTOM_FIELD_READ = "custom_field.read"
+    CUSTOM_FIELD_MANAGE = "custom_field.manage"
     PLAN_READ = "plan.read"
     PLAN_UPDATE = "plan.update"
     PLAN_IMPORT = "plan.import"
@@ -53,6 +60,8 @@ class Role(StrEnum):
 _READ: Final = (
     Permission.SELF_READ,
     Permission.PROJECT_READ,
+    Permission.HIERARCHY_READ,
+    Permission.CUSTOM_FIELD_READ,
     Permission.PLAN_READ,
     Permission.OPERATION_READ,
     Permission.RESOURCE_READ,
@@ -62,6 +71,7 @@ _PLANNING: Final = (
     Permission.PROJECT_CREATE,
     Permission.PROJECT_UPDATE,
     Permission.PROJECT_DELETE,
+    Permission.PROGRAMME_UPDATE,
     Permission.PLAN_UPDATE,
     Permission.PLAN_IMPORT,
     Permission.PLAN_ASSESS,
@@ -87,7 +97,11 @@ GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
         Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.HISTORY_READ, Permission.EVENT_READ),
         Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.BASELINE_APPROVE),
         Role.TEAM_MEMBER: _own(
-            Permission.SELF_READ, Permission.PROJECT_READ, Permission.PLAN_READ, Permission.OPERATION_READ
+            Permission.SELF_READ,
+            Permission.PROJECT_READ,
+            Permission.CUSTOM_FIELD_READ,
+            Permission.PLAN_READ,
+            Permission.OPERATION_READ,
         ),
     }
 )

@@ -220,7 +220,7 @@ class Operation(APIRoute):
         spooled = bool(extra.get("x-pmo-stream"))
         media_types = [str(m) for m in extra.get("x-pmo-media-types", ["application/json"])]
         needed = self.body_field is not None or "requestBody" in extra
-        query = Query.of(self.dependant)
+        query = Query.of(self.dependant, extra.get("x-pmo-query-prefix"))
 
         async def handle(request: Request) -> Response:
             database: Database = request.app.state.database

@@ -20,7 +20,11 @@ or PATCH harmless. Every refusal is a problem (RFC 9457) whose `code` is stable 
 """
 TAGS: Final = {
     "me": "Who is calling.",
+    "customers": "Whom projects are done for.",
+    "portfolios": "What is decided on together, and how it adds up.",
+    "programmes": "Projects that are managed together.",
     "projects": "Projects and their key data.",
+    "custom-fields": "Fields that the organization adds to what there is.",
     "tasks": "The work breakdown structure of a project.",
     "calendars": "When work is done: weeks, exceptions, holidays, and reckoning with them.",
     "dependencies": "Which task waits for which.",

@@ -19,6 +19,38 @@ class ProjectSourceTaken(Conflict):
     cure = "Change that project, or use another source_id."
 
 
+class KeyTaken(Conflict):
+    """Something else of the same kind has this key."""
+
+    code, title = "key_taken", "The key is taken"
+    cause = "Keys are unique among the things of one kind in an organization."
+    cure = "Choose another key, or leave it out where a number can be given."
+
+
+class InUse(Conflict):
+    """Something else hangs on it."""
+
+    code, title = "in_use", "Something else hangs on it"
+    cause = "Portfolios, programmes or projects refer to it, or values of it are stored."
+    cure = "Move or change what refers to it first; retire a custom field instead of deleting it."
+
+
+class PortfolioCycle(Conflict):
+    """The portfolio would be part of itself."""
+
+    code, title = "portfolio_cycle", "A portfolio cannot be part of itself"
+    cause = "The portfolio named as its parent is itself, or lies below it."
+    cure = "Choose a parent that is not below it."
+
+
+class PortfolioItemExists(Conflict):
+    """The project is in the portfolio already."""
+
+    code, title = "portfolio_item_exists", "The project is in the portfolio already"
+    cause = "A project is in a portfolio once, with one weight."
+    cure = "Change the weight of the item that there is."
+
+
 class TaskSourceTaken(Conflict):
     """Another task of the project has this source id."""
 

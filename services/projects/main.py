@@ -8,9 +8,14 @@ from services.projects.api import (
     baselines,
     batches,
     calendars,
+    custom_fields,
+    customers,
     dependencies,
     exports,
     imports,
+    portfolio_items,
+    portfolios,
+    programmes,
     projects,
     quality,
     schedules,
@@ -32,6 +37,11 @@ NAME: Final = "projects"
 TITLE: Final = "Projects"
 
 ROUTERS: Final = (
+    customers.router,
+    portfolios.router,
+    portfolio_items.router,
+    programmes.router,
+    custom_fields.router,
     projects.router,
     tasks.router,
     batches.router,

@@ -1,14 +1,18 @@
 """Projects over HTTP."""
 
+from dataclasses import asdict
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from services.projects import repository
+from services.projects.api.governed import CUSTOM_QUERY, Custom, Governed
 from services.projects.api.schemas import ProjectCreate, ProjectPage, ProjectUpdate
 from services.projects.domain.images import ProjectRead
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
+from services.projects.service import custom_fields
 from services.projects.service import projects as service
 from services.projects.service.copying import fill_from_template
 from shared import entity, history, pagination
@@ -24,28 +28,33 @@ ProjectRef = Annotated[str, Path(description="The project's id, or its human key
 AsOf = Annotated[Instant | None, Query(description="The state at this instant, from history.")]
 
 
-@router.get("", response_model=ProjectPage, **operation(Permission.PROJECT_READ))
+@router.get("", response_model=ProjectPage, **operation(Permission.PROJECT_READ, extra=CUSTOM_QUERY))
 async def list_projects(
     call: Current,
     page: Paging,
+    governed: Governed,
+    custom: Custom,
     status: Annotated[list[ProjectStatus] | None, Query(description="Any of these states.")] = None,
-    owner: Annotated[Wanted | None, Query(max_length=200, description="Subject of the project manager.")] = None,
-    key: Annotated[str | None, Query(max_length=20, description="Human key.")] = None,
+    programme_id: Annotated[UUID | None, Query(description="Part of this programme.")] = None,
+    portfolio_id: Annotated[
+        UUID | None,
+        Query(description="Below this portfolio: put into it, in a programme of it, or so in a portfolio below it."),
+    ] = None,
     source_id: Annotated[Wanted | None, Query(max_length=200, description="What another system calls it.")] = None,
-    name: Annotated[Wanted | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
     created_after: Annotated[Instant | None, Query(description="Created after this instant.")] = None,
 ) -> Response:
-    """List projects.
+    """List projects, also by the organization's own fields: `custom.<key>=<value>`.
 
     Sorts: id, key, name, status, start, created_at, updated_at; default id (order of creation).
     """
     filters = {
+        **asdict(governed),
         "status": status,
-        "owner": owner,
-        "key": key,
+        "programme_id": programme_id,
+        "portfolio_id": portfolio_id,
         "source_id": source_id,
-        "name": name,
         "created_after": created_after,
+        "custom": await custom_fields.wanted(call.tx, PROJECT, custom),
     }
     own = pagination.owned_by(call.own_only)
     return await pagination.page(call.tx, repository.PROJECTS, page, filters, restrict=own)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from services.projects.api.governed import CustomFields, GovernedCreate, GovernedUpdate
 from services.projects.domain.codes import InvalidMask, Mask
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem, TaskRead
 from services.projects.domain.plan import ConstraintType
@@ -69,7 +70,7 @@ PROJECT_EXAMPLE: JsonDict = {
 }
 
 
-class ProjectCreate(Schema):
+class ProjectCreate(GovernedCreate):
     """A new project."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [PROJECT_EXAMPLE]})
@@ -82,8 +83,8 @@ class ProjectCreate(Schema):
     """What it is for."""
     status: ProjectStatus = ProjectStatus.IDEA
     """State of the life cycle; up to active."""
-    owner: SourceId | None = None
-    """Subject of the project manager; the caller if absent."""
+    programme_id: UUID | None = None
+    """The programme that it is part of."""
     currency: Currency = "EUR"
     """Currency of all its money."""
     time_zone: TimeZone = "UTC"
@@ -108,7 +109,7 @@ class ProjectCreate(Schema):
         return self
 
 
-class ProjectUpdate(Patch):
+class ProjectUpdate(GovernedUpdate):
     """Changes to a project; absent fields keep their values."""
 
     name: Name = absent()
@@ -119,8 +120,8 @@ class ProjectUpdate(Patch):
     """What it is for."""
     status: ProjectStatus = absent()
     """State of the life cycle."""
-    owner: SourceId = absent()
-    """Subject of the project manager."""
+    programme_id: UUID | None = None
+    """The programme that it is part of; null: none."""
     start: Instant = absent()
     """When the project starts, to the minute."""
     status_date: Instant | None = None
@@ -166,6 +167,7 @@ class TaskFields(Schema):
     """When it should be finished; bounds the late dates."""
     cost: Money | None = None
     """Planned cost, in the project's currency."""
+    custom_fields: CustomFields = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _constraint_has_a_date(self) -> Self:
@@ -211,6 +213,8 @@ class TaskUpdate(Patch):
     """Progress, 0 to 100, as of now."""
     actual_cost: Money = absent()
     """Cost incurred so far, cumulative, as of now."""
+    custom_fields: CustomFields = absent()
+    """What is absent keeps its value, null clears."""
 
 
 class SchedulePage(Schema):

@@ -8,10 +8,12 @@ import asyncpg
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from services.projects import repository
+from services.projects.api.governed import CUSTOM_QUERY, Custom
 from services.projects.api.projects import AsOf, ProjectRef
 from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
 from services.projects.domain.images import TaskRead
 from services.projects.entities import TASK
+from services.projects.service import custom_fields
 from services.projects.service import tasks as service
 from shared import entity, history, pagination
 from shared.history import HistoryPage
@@ -25,10 +27,11 @@ router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], rou
 TaskRef = Annotated[str, Path(description="The task's id.")]
 
 
-@router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404))
+@router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404, extra=CUSTOM_QUERY))
 async def list_tasks(
     call: Current,
     page: Paging,
+    custom: Custom,
     project_id: ProjectRef,
     parent_id: Annotated[UUID | None, Query(description="Only the tasks directly below this summary.")] = None,
     source_id: Annotated[Wanted | None, Query(max_length=200, description="What the file calls it.")] = None,
@@ -40,7 +43,7 @@ async def list_tasks(
         Decimal | None, Query(ge=0, le=100, allow_inf_nan=False, description="Less complete than this.")
     ] = None,
 ) -> Response:
-    """List the tasks of a project.
+    """List the tasks of a project, also by the organization's own fields: `custom.<key>=<value>`.
 
     Sorts: position, name, priority, duration_minutes, percent_complete, deadline, updated_at; default position.
     """
@@ -58,6 +61,7 @@ async def list_tasks(
         "name": name,
         "deadline_before": deadline_before,
         "percent_complete_below": percent_complete_below,
+        "custom": await custom_fields.wanted(call.tx, TASK, custom),
     }
     own = pagination.owned_by(call.own_only, "p.owner")
     return await pagination.page(call.tx, repository.TASKS, page, filters, restrict=own, if_empty=visible)

@@ -1,10 +1,11 @@
-"""The events that projects publishes. The root aggregate of all of them is the project."""
+"""The events that projects publishes. The root aggregate of what is part of a project is the project."""
 
 from datetime import datetime
 from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from services.projects.domain.baseline_images import BaselineRead
+from services.projects.domain.hierarchy_events import HIERARCHY_EVENTS
 from services.projects.domain.images import (
     AssignmentRead,
     CalendarRead,
@@ -289,5 +290,6 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SchedulePublished,
     InboundApplied,
     InboundRejected,
+    *HIERARCHY_EVENTS,
 )
 """Everything this service publishes."""

@@ -4,12 +4,43 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from services.projects.domain.hierarchy import Health
 from services.projects.domain.plan import ConstraintType, LagUnit, LinkType, ResourceType
 from services.projects.domain.project import ProjectStatus
 from shared.types import Count, Money, Schema, Text
 
 
-class ProjectRead(Schema):
+class HealthRead(Schema):
+    """How something stands in the words of who is responsible for it, whatever the figures say."""
+
+    status: Health
+    """Declared, not computed."""
+    note: Text
+    """Why."""
+    at: datetime
+    """When it was declared, UTC."""
+    by: Text
+    """Who declared it."""
+
+
+class GovernedRead(Schema):
+    """What portfolios, programmes and projects have in common."""
+
+    owner: Text
+    """Subject of who manages it."""
+    sponsor: Text | None
+    """Subject of who answers for it and its money."""
+    customer_id: UUID | None
+    """Whom it is done for."""
+    health: HealthRead | None
+    """How it stands, as declared; null while nobody has said."""
+    categories: list[Text]
+    """What it is counted among."""
+    custom_fields: dict[str, object]
+    """What the organization's own fields say, by their keys; see /v1/custom-fields."""
+
+
+class ProjectRead(GovernedRead):
     """A project."""
 
     id: UUID
@@ -24,8 +55,8 @@ class ProjectRead(Schema):
     """What it is for."""
     status: ProjectStatus
     """State of the life cycle."""
-    owner: Text
-    """Subject of the project manager."""
+    programme_id: UUID | None
+    """The programme that it is part of."""
     currency: Text
     """ISO 4217 code of all its money."""
     time_zone: Text
@@ -133,6 +164,8 @@ class TaskRead(Schema):
     """Approved cost."""
     progress_at: datetime | None
     """As of when its progress was stated, UTC."""
+    custom_fields: dict[str, object]
+    """What the organization's own fields say, by their keys; see /v1/custom-fields."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime

@@ -1,6 +1,7 @@
 """How PostgreSQL writes each entity's image from its row."""
 
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
+from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
 from services.projects.entities.project import IMPORT, PROJECT
 from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
@@ -11,9 +12,14 @@ __all__ = [
     "BASELINE",
     "BASELINE_TASK",
     "CALENDAR",
+    "CUSTOMER",
+    "CUSTOM_FIELD",
     "DEPENDENCY",
     "IMPORT",
     "PLAN_RESOURCE",
+    "PORTFOLIO",
+    "PORTFOLIO_ITEM",
+    "PROGRAMME",
     "PROGRESS",
     "PROJECT",
     "SCHEDULE_ASSESSMENT",

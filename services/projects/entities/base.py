@@ -30,3 +30,13 @@ def wall(*names: str) -> dict[str, str]:
 def money(*names: str) -> dict[str, str]:
     """Return amounts in the currency of the project."""
     return {name: f"pmo_money(t.{name}, p.currency)" for name in names}
+
+
+def governed() -> dict[str, str]:
+    """Return what portfolios, programmes and projects have in common."""
+    return {
+        **plain("owner", "sponsor", "customer_id"),
+        "health": "case when t.health_status is null then null else json_build_object('status', t.health_status,"
+        " 'note', t.health_note, 'at', pmo_instant(t.health_at), 'by', t.health_by) end",
+        **plain("categories", "custom_fields"),
+    }

@@ -42,6 +42,7 @@ TASK: Final = Entity(
         **plain("baseline_duration_minutes", "baseline_work_minutes"),
         **money("baseline_cost"),
         "progress_at": "pmo_instant(t.progress_at)",
+        "custom_fields": "t.custom_fields",
         **STAMPS,
     },
     root="project_id",

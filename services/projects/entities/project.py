@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.projects.entities.base import STAMPS, plain, table
+from services.projects.entities.base import STAMPS, governed, plain, table
 from services.projects.models import ImportRow, ProjectRow
 from shared.entity import Entity
 
@@ -11,7 +11,9 @@ PROJECT: Final = Entity(
     "project",
     table(ProjectRow),
     {
-        **plain("id", "version", "key", "name", "description", "status", "owner", "currency", "time_zone"),
+        **plain("id", "version", "key", "name", "description", "status", "programme_id"),
+        **governed(),
+        **plain("currency", "time_zone"),
         "start": "pmo_local(t.start, t.time_zone)",
         "status_date": "pmo_local(t.status_date, t.time_zone)",
         **plain("source_id", "calendar_id", "minutes_per_day", "code_mask", "is_template"),

@@ -4,6 +4,13 @@ from typing import Final
 
 from services.projects.models.base import METADATA, Row
 from services.projects.models.baselines import BaselineRow, BaselineTaskRow
+from services.projects.models.hierarchy import (
+    CustomerRow,
+    CustomFieldRow,
+    PortfolioItemRow,
+    PortfolioRow,
+    ProgrammeRow,
+)
 from services.projects.models.imports import ImportRow
 from services.projects.models.plan import (
     AssignmentRow,
@@ -29,10 +36,15 @@ __all__ = [
     "BaselineRow",
     "BaselineTaskRow",
     "CalendarRow",
+    "CustomFieldRow",
+    "CustomerRow",
     "DependencyRow",
     "ImportRow",
     "KeyCounterRow",
     "PlanResourceRow",
+    "PortfolioItemRow",
+    "PortfolioRow",
+    "ProgrammeRow",
     "ProgressRow",
     "ProjectRow",
     "Row",

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import JSON, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.projects.models.base import Row, project_key
@@ -89,6 +90,7 @@ class TaskRow(Row, table=True):
     baseline_work_minutes: int | None = None
     baseline_cost: Decimal | None = None
     progress_at: datetime | None = instant(default=None)
+    custom_fields: str = Field(default="{}", sa_type=JSONB)
 
 
 class DependencyRow(Row, table=True):

@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.projects.models.base import Row
+from services.projects.models.hierarchy import Governed, reference
 from shared.tables import wall
 
 
-class ProjectRow(Row, table=True):
+class ProjectRow(Governed, Row, table=True):
     """A project and the settings of its plan."""
 
     __tablename__ = "project"
@@ -25,12 +26,15 @@ class ProjectRow(Row, table=True):
             postgresql_where=text("source_id is not null"),
         ),
         Index("ix_project_owner", "organization_id", "owner", "id"),
+        Index("ix_project_programme", "organization_id", "programme_id"),
+        reference("programme_id", "programme"),
+        reference("customer_id", "customer"),
     )
     key: str
     name: str
     description: str = ""
     status: str
-    owner: str
+    programme_id: UUID | None = None
     currency: str
     time_zone: str
     start: datetime = wall()

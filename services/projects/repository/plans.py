@@ -8,6 +8,7 @@ import asyncpg
 
 from services.projects.entities import IMPORT, PROJECT, TASK
 from services.projects.errors import ReferenceInvalid
+from services.projects.repository.filters import CUSTOM, FOUND_BY, GOVERNED, IN_PORTFOLIO
 from shared import entity
 from shared.db import Transaction
 from shared.entity import Entity
@@ -18,11 +19,11 @@ from shared.types import as_uuid
 PROJECTS: Final = Listing(
     PROJECT,
     conditions={
-        "status": "t.status = any({}::text[])",
-        "owner": "t.owner = {}",
-        "key": "t.key = {}",
+        **FOUND_BY,
+        **GOVERNED,
+        "programme_id": "t.programme_id = {}",
+        "portfolio_id": IN_PORTFOLIO,
         "source_id": "t.source_id = {}",
-        "name": "position(lower({}) in lower(t.name)) > 0",
         "created_after": "t.created_at > {}",
     },
     sorts={
@@ -47,6 +48,7 @@ TASKS: Final = Listing(
         "name": "position(lower({}) in lower(t.name)) > 0",
         "deadline_before": "t.deadline < ({}::timestamptz at time zone p.time_zone)",
         "percent_complete_below": "t.percent_complete < {}",
+        "custom": CUSTOM,
     },
     sorts={
         "position": Sort("t.position", "int"),

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from services.projects.domain.custom_fields import Definition
 from services.projects.domain.outline import NoPlace
 from services.projects.domain.progress import Progress
 from services.projects.errors import (
@@ -16,6 +17,7 @@ from services.projects.errors import (
     TaskHasChildren,
     TaskSourceTaken,
 )
+from services.projects.service import custom_fields
 from services.projects.service.dependencies import check_lag
 from services.projects.service.outlines import Fields, outline_of
 from services.projects.service.tasks import changed_task, new_task, stated_progress
@@ -67,9 +69,11 @@ class PlanInMemory:
         tasks: Sequence[asyncpg.Record],
         links: Sequence[asyncpg.Record],
         calendars: Collection[UUID],
+        own_fields: Sequence[Definition],
     ) -> None:
         self.project = project
         self.calendars = calendars
+        self.custom_fields = own_fields
         self.rows = {row["id"]: row for row in tasks}
         self.outline = outline_of(tasks, project["code_mask"])
         self.sources = {row["source_id"] for row in tasks if row["source_id"] is not None}
@@ -152,7 +156,7 @@ class Taking:
 
     def _create_task(self, _number: int, step: Step) -> UUID:
         plan = self.plan
-        fields = new_task(plan.project, step.values, step.cost)
+        fields = new_task(plan.project, plan.custom_fields, step.values, step.cost)
         self._check_calendar(fields)
         parent = self._known(fields, "parent_id")
         source = fields.get("source_id")
@@ -169,6 +173,10 @@ class Taking:
         plan, row = self.plan, self._present(step)
         fields = changed_task(plan.project, row, step.values)
         self._check_calendar(fields)
+        if "custom_fields" in fields:
+            before = plan.task_changes.get(row["id"], {})
+            present = before.get("custom_fields", row["custom_fields"])
+            custom_fields.settle(plan.custom_fields, fields, present)
         progress = stated_progress(self.tx, plan.project, row, step.values)
         if "work_breakdown_structure" in fields:
             code = fields.pop("work_breakdown_structure")

@@ -14,6 +14,7 @@ from services.projects.domain.loops import loop_through
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, TASK
 from services.projects.errors import BatchRefused
 from services.projects.repository import outlines
+from services.projects.service import custom_fields
 from services.projects.service.batch_steps import Outcome, PlanInMemory, Step, Taking, refused
 from services.projects.service.changes import PlanChanges
 from services.projects.service.dependencies import cycle
@@ -43,6 +44,7 @@ async def run_batch(
         await outlines.task_places(tx, project_id),
         await outlines.links(tx, project_id),
         await outlines.calendar_ids(tx, project_id),
+        await custom_fields.definitions(tx, TASK),
     )
     taking = Taking(tx, plan)
     outcomes = []

@@ -13,6 +13,8 @@ from services.projects import repository
 from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
 from services.projects.entities import PROJECT
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken, StatusMoveNotAllowed
+from services.projects.service import governed
+from services.projects.service.hierarchy import leave_portfolios
 from shared import entity, history, worker
 from shared.concurrency import must_be
 from shared.db import Transaction
@@ -59,8 +61,8 @@ async def next_key(tx: Transaction) -> str:
 async def create_project(
     tx: Transaction, values: Mapping[str, object], *, time_zone: str, start: datetime | None, status: datetime | None
 ) -> Written:
-    """Create a project; a key is made if none is given."""
-    fields = dict(values)
+    """Create a project; a key is made if none is given. Custom fields are looked at where they could be given."""
+    fields = await governed.columns(tx, PROJECT, values) if "custom_fields" in values else dict(values)
     fields["key"] = fields.get("key") or await next_key(tx)
     fields["time_zone"] = time_zone
     fields["start"] = wall_time(start, time_zone) or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
@@ -86,9 +88,9 @@ async def update_project(
     """Change a project; a change of its start asks for a new schedule."""
     row = await _locked(tx, reference, own_only)
     must_be(row["version"], expected)
-    fields = dict(changes)
-    if not fields:
+    if not changes:
         return await entity.unchanged(tx, PROJECT, row["id"])
+    fields = await governed.columns(tx, PROJECT, changes, dict(row))
     for name in ("start", "status_date"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
@@ -100,7 +102,7 @@ async def update_project(
             raise StatusMoveNotAllowed(f"{present} may be followed by: {following}.")
     await repository.check_calendar(tx, row["id"], fields.get("calendar_id"))
     try:
-        written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected)
+        written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected, changed=list(changes))
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
     if {"start", "calendar_id"} & fields.keys():
@@ -113,6 +115,7 @@ async def delete_project(tx: Transaction, reference: str, own_only: str | None, 
     row = await _locked(tx, reference, own_only)
     must_be(row["version"], expected)
     identifier: UUID = row["id"]
+    await leave_portfolios(tx, identifier)
     return await entity.delete(tx, PROJECT, identifier, expected=expected)
 
 

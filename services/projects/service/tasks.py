@@ -1,6 +1,6 @@
 """Use cases of tasks and of what is stated of their progress."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -10,6 +10,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.projects import repository
+from services.projects.domain.custom_fields import Definition
 from services.projects.domain.progress import Progress
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
@@ -21,6 +22,7 @@ from services.projects.errors import (
     TaskSourceTaken,
 )
 from services.projects.repository import outlines
+from services.projects.service import custom_fields
 from services.projects.service.changes import PlanChanges
 from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import standing_of
@@ -65,9 +67,12 @@ def _local(fields: dict[str, object], zone: str) -> None:
             fields[name] = wall_time(moment, zone)
 
 
-def new_task(project: asyncpg.Record, values: Mapping[str, object], cost: Money | None) -> dict[str, object]:
-    """Return the columns of a new task but for its place."""
+def new_task(
+    project: asyncpg.Record, known: Sequence[Definition], values: Mapping[str, object], cost: Money | None
+) -> dict[str, object]:
+    """Return the columns of a new task but for its place; `known` are the organization's own fields of tasks."""
     fields = dict(values)
+    custom_fields.settle_new(known, fields)
     _local(fields, project["time_zone"])
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
@@ -113,7 +118,7 @@ async def create_task(
     """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
     project = await repository.locked_project(tx, reference, own_only)
     project_id: UUID = project["id"]
-    fields = new_task(project, values, cost)
+    fields = new_task(project, await custom_fields.definitions(tx, TASK), values, cost)
     code = fields.pop("work_breakdown_structure", None)
     parent_id = fields.get("parent_id")
     prefix, level = "", 1
@@ -170,6 +175,8 @@ async def update_task(
         return await entity.unchanged(tx, TASK, task_id)
     fields = changed_task(project, row, changes)
     await repository.check_calendar(tx, project["id"], fields.get("calendar_id"))
+    if "custom_fields" in fields:
+        custom_fields.settle(await custom_fields.definitions(tx, TASK), fields, row["custom_fields"])
     progress = stated_progress(tx, project, row, changes)
     if "work_breakdown_structure" in fields:
         code = fields.pop("work_breakdown_structure")
