@@ -11,6 +11,7 @@ import pytest
 
 from services.local.demo import EXAMPLE_PLAN
 from tests.system.contract import Operation, operations
+from tests.system.hierarchy import OF_HIERARCHY
 from tests.system.instance import DIRECTOR, Caller, System, refused
 from tests.system.ways import Everything, settled
 from tests.system.writes import INGEST, OF_PLANS
@@ -39,7 +40,7 @@ def stranger_to(ids: Mapping[str, str]) -> dict[str, str]:
     return {name: f"projects-{uuid.uuid4()}" if name == "operation_id" else str(uuid.uuid4()) for name in ids}
 
 
-BODIES = {write.name.replace("_", ""): write for write in OF_PLANS}
+BODIES = {write.name.replace("_", ""): write for write in (*OF_PLANS, *OF_HIERARCHY)}
 
 
 def attack(caller: Caller, operation: Operation, ids: Mapping[str, str]) -> httpx2.Response:

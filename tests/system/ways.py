@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.system.hierarchy import one_of_each
 from tests.system.instance import Caller
 from tests.system.writes import INGEST
 
@@ -60,6 +61,7 @@ class Everything:
             "event_id": received["id"],
             "operation_id": operation["id"],
             "letter_id": str(uuid.uuid4()),  # no request makes a dead letter
+            **one_of_each(caller, project, secret),
         }
         return cls(caller, ids, position)
 

@@ -110,6 +110,7 @@ async def get(
 
 async def add_item(tx: Transaction, reference: str, project_id: UUID, weight: object) -> Written:
     """Put a project into a portfolio. The project is held first and the portfolio then, as whoever deletes one does."""
+    await hierarchy.find(tx, PORTFOLIO, reference)
     if not await hierarchy.exists(tx, PROJECT, project_id):
         detail = "names no project of this organization"
         raise ReferenceInvalid(errors=[FieldError("/project_id", "unknown_reference", detail)])

@@ -91,6 +91,25 @@ async def test_each_kind_of_thing_has_its_own_fields(director: httpx2.AsyncClien
     assert changed.json()["custom_fields"] == {"risk": "high"}
 
 
+async def test_a_batch_checks_the_fields_of_tasks_too(director: httpx2.AsyncClient) -> None:
+    await define(director, "risk", "choice", entity="task", choices=["low", "high"], default="low")
+    await define(director, "team", "text", entity="task")
+    path = f"/v1/projects/{(await project(director))['id']}/tasks"
+    task = (await director.post(path, json={"name": "Old"})).json()
+    update = {"action": "update_task", "id": task["id"], "version": 1}
+    items = [
+        {"action": "create_task", "task": {"name": "A"}},
+        {"action": "create_task", "task": {"name": "B", "custom_fields": {"risk": "high"}}},
+        {"action": "create_task", "task": {"name": "C", "custom_fields": {"risk": "none"}}},
+        {**update, "task": {"custom_fields": {"team": "red"}}},
+        {**update, "task": {"custom_fields": {"risk": "high"}}},
+    ]
+    answer = await director.post(f"{path}/batch", json={"mode": "best_effort", "items": items})
+    assert [item["status"] for item in answer.json()["items"]] == [201, 201, 422, 200, 200], answer.text
+    found = {item["name"]: item["custom_fields"] for item in (await director.get(path)).json()["items"]}
+    assert found == {"Old": {"risk": "high", "team": "red"}, "A": {"risk": "low"}, "B": {"risk": "high"}}
+
+
 async def test_lists_are_filtered_by_values_of_every_type(director: httpx2.AsyncClient) -> None:
     for key, kind in (
         ("t", "text"),
