@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.projects.api.dependencies import DependencyUpdate, Lag
 from services.projects.api.projects import ProjectRef
 from services.projects.api.schemas import TaskFields, TaskUpdate
+from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.plan import LagUnit, LinkType
 from services.projects.service.batch_steps import Outcome, Step
 from services.projects.service.batches import run_batch
@@ -128,6 +129,8 @@ class BatchDependency(Schema):
     """Minutes, or percent of the predecessor's duration for the percent units; negative is a lead."""
     lag_unit: LagUnit = LagUnit.WORKING
     """What the lag is counted in."""
+    lag_calendar: LagCalendar | None = None
+    """On whose calendar a working lag is counted; null: as the plan's conventions say."""
 
 
 class CreateDependencyItem(Schema):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from services.projects import repository
 from services.projects.api.projects import AsOf, ProjectRef
+from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.images import DependencyRead
 from services.projects.domain.plan import LagUnit, LinkType
 from services.projects.entities import DEPENDENCY
@@ -57,6 +58,8 @@ class DependencyCreate(Schema):
     """Minutes, or percent of the predecessor's duration for the percent units; negative is a lead."""
     lag_unit: LagUnit = LagUnit.WORKING
     """What the lag is counted in."""
+    lag_calendar: LagCalendar | None = None
+    """On whose calendar a working lag is counted; null: as the plan's conventions say."""
 
     @model_validator(mode="after")
     def _links_two_tasks(self) -> "DependencyCreate":
@@ -74,6 +77,8 @@ class DependencyUpdate(Patch):
     """Minutes, or percent of the predecessor's duration for the percent units; negative is a lead."""
     lag_unit: LagUnit = absent()
     """What the lag is counted in."""
+    lag_calendar: LagCalendar | None = None
+    """On whose calendar a working lag is counted; null: as the plan's conventions say."""
 
 
 @router.get("", response_model=DependencyPage, **operation(Permission.PLAN_READ, 404))

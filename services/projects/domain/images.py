@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.hierarchy import Health
 from services.projects.domain.plan import ConstraintType, LagUnit, LinkType, ResourceType
 from services.projects.domain.project import ProjectStatus
@@ -245,6 +246,8 @@ class DependencyRead(Schema):
     """Minutes, or percent for the percent units; negative is a lead."""
     lag_unit: LagUnit
     """What the lag is counted in."""
+    lag_calendar: LagCalendar | None
+    """On whose calendar a working lag is counted; null: as the plan's conventions say."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime

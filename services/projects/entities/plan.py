@@ -60,7 +60,11 @@ DEPENDENCY: Final = Entity(
     "projects",
     "dependency",
     table(DependencyRow),
-    {**plain("id", "version", "project_id", "predecessor_id", "successor_id", "type", "lag", "lag_unit"), **STAMPS},
+    {
+        **plain("id", "version", "project_id", "predecessor_id", "successor_id"),
+        **plain("type", "lag", "lag_unit", "lag_calendar"),
+        **STAMPS,
+    },
     root="project_id",
     join=JOIN_PROJECT,
 )

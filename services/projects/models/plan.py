@@ -117,6 +117,7 @@ class DependencyRow(Row, table=True):
     type: str
     lag: int = 0
     lag_unit: str = "working"
+    lag_calendar: str | None = None
 
 
 class PlanResourceRow(Row, table=True):

@@ -339,6 +339,7 @@ class _Merge:
                     "type": str(link.type),
                     "lag": link.lag,
                     "lag_unit": str(link.lag_unit),
+                    "lag_calendar": None if link.lag_calendar is None else str(link.lag_calendar),
                 },
             )
         present = await self.present(DEPENDENCY, lambda row: (row["predecessor_id"], row["successor_id"], row["type"]))

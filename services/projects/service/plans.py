@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from services.projects import repository
-from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions
+from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
 from services.projects.domain.plan import (
     Assignment,
     Baseline,
@@ -131,6 +131,7 @@ async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
                 LinkType(row["type"]),
                 row["lag"],
                 LagUnit(row["lag_unit"]),
+                None if row["lag_calendar"] is None else LagCalendar(row["lag_calendar"]),
             )
             for row in links
         ),

@@ -87,6 +87,8 @@ async def test_a_link_has_an_etag_a_location_a_history_and_events(
         ({"lag": 240}, "01-06T13:00"),
         ({"lag": -240}, "01-05T13:00"),
         ({"lag": 1440, "lag_unit": "elapsed"}, "01-07T08:00"),
+        ({"lag": 1440, "lag_calendar": "around_the_clock"}, "01-07T08:00"),
+        ({"lag": 480, "lag_calendar": "predecessor"}, "01-07T08:00"),
         ({"lag": 50, "lag_unit": "percent"}, "01-06T13:00"),
         ({"type": "start_to_start", "lag": 240}, "01-05T13:00"),
         ({"type": "finish_to_finish", "lag": 240}, "01-05T13:00"),
