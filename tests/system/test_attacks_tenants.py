@@ -50,6 +50,8 @@ def attack(caller: Caller, operation: Operation, ids: Mapping[str, str]) -> http
     wanted = operation.query("project_id")
     if wanted is not None and wanted.get("required"):
         path += f"?project_id={ids['project_id']}"
+    if operation.method == "GET" and (operation.query("format") or {}).get("required"):
+        path += "?format=mspdi"
     write = BODIES.get(operation.name.lower())
     if write is not None:
         headers["content-type"] = write.media_type
