@@ -1,7 +1,7 @@
 """Schedules over HTTP."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import orjson
@@ -10,10 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 from services.projects import repository
 from services.projects.api.projects import ProjectRef
 from services.projects.api.schemas import SchedulePage
+from services.projects.domain.conventions import MICROSOFT_PROJECT
+from services.projects.service.plans import conventions_of
 from services.projects.service.schedules import refresh_if_asked
 from shared.pagination import LIMIT_DEFAULT, LIMIT_MAX, decode_cursor, encode_cursor
 from shared.permissions import Permission
 from shared.route import Current, Operation, operation
+
+USUAL: Final = MICROSOFT_PROJECT.near_critical_float_minutes
 
 router = APIRouter(prefix="/v1/projects/{project_id}/schedule", tags=["schedule"], route_class=Operation)
 
@@ -26,6 +30,9 @@ async def get_schedule(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many items at most.")] = LIMIT_DEFAULT,
     cursor: Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before.")] = None,
     is_critical: Annotated[bool | None, Query(description="Only critical tasks, or only others.")] = None,
+    is_near_critical: Annotated[
+        bool | None, Query(description="Only tasks within the conventions' near-critical float, or only others.")
+    ] = None,
 ) -> Response:
     """Return the present schedule: the dates of every task by the critical path method on working calendars.
 
@@ -39,12 +46,13 @@ async def get_schedule(
     present = await call.tx.fetchint(
         "select version from schedule where organization_id = $1 and id = $2", call.tx.organization_id, project["id"]
     )
-    scope = f"{call.tx.organization_id} {project['id']} {is_critical} "
+    scope = f"{call.tx.organization_id} {project['id']} {is_critical} {is_near_critical} "
     if cursor is not None:
         position, task_id = decode_cursor(secret, f"{scope}{present}", cursor, now, 2)
         place = (int(str(position)), UUID(str(task_id)))
+    filters = (is_critical, is_near_critical, USUAL)
     row = await call.tx.fetchrow(
-        repository.SCHEDULE_PAGE, call.tx.organization_id, project["id"], *place, limit + 1, is_critical
+        repository.SCHEDULE_PAGE, call.tx.organization_id, project["id"], *place, limit + 1, *filters
     )
     assert row is not None
     revision: int = row["revision"] or 0
@@ -59,6 +67,7 @@ async def get_schedule(
         "project_start": row["project_start"],
         "project_finish": row["project_finish"],
         "problem": row["problem"],
+        "conventions": conventions_of(row["plan_settings"]),
     }
     body = orjson.dumps(head)[:-1] + b',"items":[' + ",".join(images).encode() + b'],"next_cursor":'
     return Response(body + orjson.dumps(following) + b"}", media_type="application/json")

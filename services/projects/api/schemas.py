@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from services.projects.api.convention_schemas import ConventionsRead
 from services.projects.api.governed import CustomFields, GovernedCreate, GovernedUpdate
 from services.projects.domain.codes import InvalidMask, Mask
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem, TaskRead
@@ -230,6 +231,8 @@ class SchedulePage(Schema):
     """When the last task finishes."""
     problem: Text | None
     """Why there is no newer schedule (a loop of dependencies, say); null when this one is up to date."""
+    conventions: ConventionsRead
+    """By which rules and options it is computed; floats and lags are minutes."""
     items: list[ScheduleItem]
     """Tasks in the order of the plan."""
     next_cursor: str | None

@@ -51,6 +51,7 @@ class TaskRow(Row, table=True):
     work_breakdown_structure: str = ""
     has_fixed_code: bool = False
     outline_level: int = 1
+    activity_type: str = "task"
     is_summary: bool = False
     is_milestone: bool = False
     is_active: bool = True
@@ -64,6 +65,11 @@ class TaskRow(Row, table=True):
     ignores_resource_calendar: bool = False
     constraint_type: str = "as_soon_as_possible"
     constraint_date: datetime | None = wall(default=None)
+    secondary_constraint_type: str = "as_soon_as_possible"
+    secondary_constraint_date: datetime | None = wall(default=None)
+    expected_finish: datetime | None = wall(default=None)
+    external_early_start: datetime | None = wall(default=None)
+    external_late_finish: datetime | None = wall(default=None)
     deadline: datetime | None = wall(default=None)
     planned_start: datetime | None = wall(default=None)
     planned_finish: datetime | None = wall(default=None)

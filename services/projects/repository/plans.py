@@ -245,7 +245,7 @@ async def project_image(tx: Transaction, project_id: UUID) -> str:
 
 
 SCHEDULE_PAGE: Final = """
-select s.version as revision, p.time_zone, s.problem,
+select s.version as revision, p.time_zone, s.problem, p.plan_settings,
        pmo_local(s.project_start, p.time_zone) as project_start,
        pmo_local(s.project_finish, p.time_zone) as project_finish,
        page.images, page.places
@@ -266,6 +266,9 @@ cross join lateral (
     join task t on t.organization_id = i.organization_id and t.id = i.id
     where i.organization_id = $1 and i.project_id = p.id and (i.position, i.id) > ($3::int, $4::uuid)
       and t.outline_level > 0 and ($6::boolean is null or i.is_critical = $6)
+      and ($7::boolean is null
+           or (not i.is_critical and i.total_float_minutes <= coalesce(
+                 (p.plan_settings->'conventions'->>'near_critical_float_minutes')::bigint, $8)) = $7)
     order by i.position, i.id limit $5
   ) x
 ) page

@@ -1,6 +1,7 @@
 """A project's rows as the plan that scheduling works on, with our ids as source ids."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 from services.projects import repository
 from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
 from services.projects.domain.plan import (
+    ActivityType,
     Assignment,
     Baseline,
     ConstraintType,
@@ -59,6 +61,7 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         name=row["name"],
         parent_source_id=_text(row["parent_id"]),
         outline_level=row["outline_level"],
+        activity_type=ActivityType(row["activity_type"]),
         is_summary=row["is_summary"],
         is_milestone=row["is_milestone"],
         is_active=row["is_active"],
@@ -72,6 +75,11 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         ignores_resource_calendar=row["ignores_resource_calendar"],
         constraint_type=ConstraintType(row["constraint_type"]),
         constraint_date=row["constraint_date"],
+        secondary_constraint_type=ConstraintType(row["secondary_constraint_type"]),
+        secondary_constraint_date=row["secondary_constraint_date"],
+        expected_finish=row["expected_finish"],
+        external_early_start=row["external_early_start"],
+        external_late_finish=row["external_late_finish"],
         deadline=row["deadline"],
         start=row["planned_start"],
         finish=row["planned_finish"],
@@ -162,6 +170,7 @@ async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
         minutes_per_day=project["minutes_per_day"],
         minutes_per_week=settings.minutes_per_week,
         days_per_month=settings.days_per_month,
+        must_finish=settings.must_finish,
         conventions=settings.conventions,
     )
 
@@ -173,6 +182,7 @@ class PlanSettings:
     minutes_per_week: int = 2400
     days_per_month: int = 20
     conventions: Conventions = MICROSOFT_PROJECT
+    must_finish: datetime | None = None
 
 
 _SETTINGS: Final = TypeAdapter(PlanSettings)
@@ -180,5 +190,10 @@ _SETTINGS: Final = TypeAdapter(PlanSettings)
 
 def plan_settings(plan: Plan) -> str:
     """Return the settings of a plan as JSON."""
-    settings = PlanSettings(plan.minutes_per_week, plan.days_per_month, plan.conventions)
+    settings = PlanSettings(plan.minutes_per_week, plan.days_per_month, plan.conventions, plan.must_finish)
     return _SETTINGS.dump_json(settings).decode()
+
+
+def conventions_of(settings: str) -> Conventions:
+    """Return the conventions in the settings of a project's plan."""
+    return _SETTINGS.validate_json(settings).conventions

@@ -245,6 +245,28 @@ async def test_each_project_of_an_xer_file_becomes_one_and_a_link_between_them_i
     assert named["problem"]["errors"][0]["code"] == "several_projects"
 
 
+async def test_what_primavera_says_to_scheduling_is_kept_and_declared(director: httpx2.AsyncClient) -> None:
+    content = xer.document(
+        [xer.activity(1), xer.activity(2, remain_drtn_hr_cnt=24, target_drtn_hr_cnt=24), xer.activity(3),
+         xer.activity(4, task_type="TT_LOE")],
+        [xer.relationship(1, 4, pred_type="PR_SS"), xer.relationship(2, 4, pred_type="PR_FF")],
+    ).encode()  # fmt: skip
+    project = (await imported(director, content, kind="xer"))["result"]["project_id"]
+    path = f"/v1/projects/{project}/schedule"
+    schedule = (await director.get(path)).json()
+    assert schedule["conventions"]["lag_calendar"] == "predecessor"
+    first, longest, _, effort = sorted(schedule["items"], key=lambda item: str(item["source_id"]))
+    assert (effort["early_start"], effort["early_finish"]) == (first["early_start"], longest["early_finish"])
+    assert (effort["is_critical"], effort["free_float_minutes"]) == (False, 0)
+
+    async def named(query: str) -> set[str]:
+        return {item["source_id"] for item in (await director.get(f"{path}?{query}")).json()["items"]}
+
+    assert await named("is_critical=true") == {"2"}
+    assert await named("is_near_critical=true") == {"1", "3", "4"}
+    assert await named("is_near_critical=false") == {"2"}
+
+
 async def test_an_encoding_that_is_stated_is_used(director: httpx2.AsyncClient) -> None:
     content = xer.document([xer.activity(1, task_name="Мост")]).encode("cp1251")
     result = (await imported(director, content, "&encoding=windows-1251", kind="xer"))["result"]
@@ -262,7 +284,7 @@ async def test_a_real_file_of_primavera_is_imported_and_then_unchanged(
     assert operation["status"] == "succeeded", operation["problem"]
     result = operation["result"]
     schedule = (await director.get(f"/v1/projects/{result['project_id']}/schedule")).json()
-    assert schedule["problem"] is None
+    assert (schedule["problem"], schedule["conventions"]["rules"]) == (None, "primavera")
     again = (await imported(director, plan.read_bytes(), kind=kind))["result"]
     assert again["position"] == result["position"]
 
