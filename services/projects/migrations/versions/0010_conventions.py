@@ -4,8 +4,8 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 TEXT = sqlmodel.sql.sqltypes.AutoString
 DATES = ("secondary_constraint_date", "expected_finish", "external_early_start", "external_late_finish")
@@ -29,11 +29,9 @@ def upgrade() -> None:
         op.add_column("task", sa.Column(name, TEXT(), server_default=sa.text(default), nullable=False))
     for name in DATES:
         op.add_column("task", sa.Column(name, sa.DateTime(), nullable=True))
-    op.add_column("dependency", sa.Column("lag_calendar", TEXT(), nullable=True))
     op.execute(OPTIONS)
 
 
 def downgrade() -> None:
-    op.drop_column("dependency", "lag_calendar")
     for name in ("activity_type", "secondary_constraint_type", *DATES):
         op.drop_column("task", name)
