@@ -29,7 +29,7 @@ from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
 from shared.permissions import Permission
 from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
-from shared.types import Count, Instant, Name, Patch, Schema, SourceId, Wanted, absent, as_uuid
+from shared.types import Count, Day, Instant, Name, Patch, Schema, SourceId, Wanted, absent, as_uuid
 from shared.working_time import local_of
 
 router = APIRouter(prefix="/v1/projects/{project_id}/calendars", tags=["calendars"], route_class=Operation)
@@ -207,9 +207,9 @@ async def get_working_time(
     call: Current,
     project_id: ProjectRef,
     calendar_id: CalendarRef,
-    first: Annotated[date | None, Query(alias="from", description="The first day; default today.")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="The first day; default today.")] = None,
     last: Annotated[
-        date | None, Query(alias="to", description="The last day, within a year; default four weeks later.")
+        Day | None, Query(alias="to", description="The last day, within a year; default four weeks later.")
     ] = None,
 ) -> Response:
     """Return the working time between two days, day by day."""

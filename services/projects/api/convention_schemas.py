@@ -1,13 +1,7 @@
-"""The conventions of scheduling as the API takes and gives them."""
+"""The conventions of scheduling as the API gives them."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from services.projects.domain.conventions import CriticalBy, FloatType, LagCalendar, ProgressMode, Rules
-from shared.types import Flag, Patch, Schema, absent
-
-Minutes = Annotated[int, Field(strict=True, ge=-10_000_000, le=10_000_000)]
+from services.projects.domain.conventions import FloatType, LagCalendar, ProgressMode, Rules
+from shared.types import Schema
 
 
 class ConventionsRead(Schema):
@@ -23,8 +17,6 @@ class ConventionsRead(Schema):
     """Whether a start-to-start lag counts from when the predecessor began, not from where it goes on."""
     float_type: FloatType
     """Which difference of late and early dates total float is."""
-    critical_by: CriticalBy
-    """What makes a task critical."""
     critical_float_minutes: int
     """A task with total float up to this is critical."""
     near_critical_float_minutes: int
@@ -37,28 +29,3 @@ class ConventionsRead(Schema):
     """Whether what remains of a task takes until the finish expected of it."""
     schedules_from_finish: bool
     """Whether tasks lie as late as the project's finish allows."""
-
-
-class ConventionsUpdate(Patch):
-    """Changes to the conventions of scheduling; absent fields keep their values."""
-
-    rules: Rules = absent()
-    """Whose reading of the critical path method holds where no option says so."""
-    progress: ProgressMode = absent()
-    """What holds back the rest of a task that began before its links allow."""
-    lag_calendar: LagCalendar = absent()
-    """Whose working time the lags of links count in that name none."""
-    lags_from_actual_start: Flag = absent()
-    """A start-to-start lag counts from when the predecessor began, not from where it goes on."""
-    float_type: FloatType = absent()
-    """Which difference of late and early dates total float is."""
-    critical_float_minutes: Minutes = absent()
-    """A task with total float up to this is critical."""
-    near_critical_float_minutes: Minutes = absent()
-    """A task that is not critical, with total float up to this, is nearly so."""
-    open_ends_critical: Flag = absent()
-    """A task without open successors is measured against its own finish."""
-    honors_constraints: Flag = absent()
-    """Constraints may pull a task before what its links allow."""
-    uses_expected_finish: Flag = absent()
-    """What remains of a task takes until the finish expected of it."""

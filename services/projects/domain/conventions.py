@@ -41,13 +41,6 @@ class FloatType(StrEnum):
     SMALLEST = "smallest"
 
 
-class CriticalBy(StrEnum):
-    """What makes a task critical."""
-
-    TOTAL_FLOAT = "total_float"
-    LONGEST_PATH = "longest_path"  # it drives the project's finish
-
-
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """The options of scheduling; the defaults are Microsoft Project's."""
@@ -57,7 +50,6 @@ class Conventions:
     lag_calendar: LagCalendar = LagCalendar.SUCCESSOR  # of links that name none
     lags_from_actual_start: bool = True  # a start-to-start lag counts from when the predecessor began, not resumes
     float_type: FloatType = FloatType.SMALLEST
-    critical_by: CriticalBy = CriticalBy.TOTAL_FLOAT
     critical_float_minutes: int = 0  # a task with total float up to this is critical
     near_critical_float_minutes: int = 4800  # and one with total float up to this nearly so
     open_ends_critical: bool = False  # a task without open successors is measured against its own finish

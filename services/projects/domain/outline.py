@@ -146,7 +146,7 @@ class Outline(Generic[Key]):
                 self._codes.add(place.code)
 
     def settle(self) -> dict[Key, dict[str, object]]:
-        """Give positions, levels and codes to what was added or moved; returns what is different, by task."""
+        """Give positions, levels and codes to what was added or moved; returns what differs from the beginning."""
         loose = self._loose
         self._numbers.clear()
         for key in loose:

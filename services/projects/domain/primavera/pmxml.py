@@ -105,7 +105,6 @@ _VALUES: Final = {
         "Top": "PT_Top", "High": "PT_High", "Normal": "PT_Normal", "Low": "PT_Low", "Lowest": "PT_Lowest",
     },
     "rsrc_type": {"Labor": "RT_Labor", "Nonlabor": "RT_Equip", "Material": "RT_Mat"},
-    "critical_path_type": {"Critical Float": "CT_TotFloat", "Longest Path": "CT_DrivPath"},
     "sched_float_type": {
         "Start Float = Late Start - Early Start": "FT_SF", "Finish Float = Late Finish - Early Finish": "FT_FF",
         "Smallest of Start Float and Finish Float": "FT_MIN",
