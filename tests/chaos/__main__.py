@@ -12,7 +12,7 @@ from typing import Final
 from bench.flow import fresh
 from bench.stack import Stack
 from shared.testing.cases import ROOT
-from tests.chaos import audits, scenarios
+from tests.chaos import audits, scenarios, storage
 from tests.chaos.crashes import WHERE, crash
 from tests.chaos.scenarios import Row, Stage, summary
 from tests.chaos.stage import standing
@@ -48,14 +48,16 @@ async def _run(stage: Stage, minutes: float) -> list[Row]:
         rows.append(row)
 
     share = minutes * 60
+    await add(lambda: storage.power_cuts(round(minutes * 6.25)))
     await add(lambda: audits.tampered(stage, 20))
     await add(lambda: audits.rebuilt(stage))
-    await add(lambda: scenarios.kills(stage, share * 0.25))
-    await add(lambda: scenarios.restarts(stage))
-    await add(lambda: scenarios.power_cuts(stage, 5))
+    await add(lambda: scenarios.kills(stage, round(minutes * 25), share * 0.3))
+    await add(lambda: scenarios.deaths(stage))
     await add(lambda: scenarios.broker_down(stage, share * 0.08))
     await add(lambda: scenarios.broker_full(stage, 1000))
     await add(lambda: scenarios.store_lost(stage))
+    await add(lambda: storage.rot(stage, "flip"))
+    await add(lambda: storage.rot(stage, "truncate"))
     await add(lambda: scenarios.poison(stage, 20))
     await add(lambda: _freshness(stage))
     points = list(WHERE)

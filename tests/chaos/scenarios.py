@@ -7,7 +7,6 @@ import signal
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
@@ -25,7 +24,9 @@ from tests.chaos.verdict import Verdict, judge
 from tests.system.instance import DIRECTOR, System
 
 VICTIMS: Final = (*SERVICES, "postgres", "a backend of postgres", "nats")
-BACK_SECONDS: Final = 40.0
+BACK_SECONDS: Final = 60.0
+WAVE: Final = 20
+"""So many are killed before the system is given time to become whole again."""
 
 
 @dataclass
@@ -44,15 +45,23 @@ class Stage:
         self.chance.shuffle(leaves)
         return organization, result["project_id"], leaves
 
-    def signal(self, name: str, number: int) -> None:
-        """Send a signal to a part of the system, or to one of PostgreSQL's backends."""
-        if name.startswith("a backend"):
-            backends = [p for p in psutil.Process(child(self.system, "postgres")).children() if " pmo_" in name_of(p)]
-            if backends:
-                self.chance.choice(backends).send_signal(number)
-            return
-        with suppress(psutil.NoSuchProcess):  # it may have ended just now
-            psutil.Process(child(self.system, name)).send_signal(number)
+    def signal(self, name: str, number: int) -> bool:
+        """Send a signal to a part of the system, or to one of PostgreSQL's backends; whether there was one."""
+        try:
+            process = psutil.Process(child(self.system, "postgres" if name.startswith("a backend") else name))
+            if name.startswith("a backend"):
+                process = self.chance.choice([p for p in process.children() if " pmo_" in name_of(p)])
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            process.send_signal(number)
+        except (psutil.NoSuchProcess, IndexError):
+            return False
+        return True
+
+    def strike(self) -> str | None:
+        """Kill one of the parts that run at this instant; returns which."""
+        victims = self.chance.sample(VICTIMS, len(VICTIMS))
+        return next((victim for victim in victims if self.signal(victim, signal.SIGKILL)), None)
 
     async def is_whole(self) -> bool:
         """Whether all parts run and a request goes through to each."""
@@ -132,35 +141,36 @@ async def under_load(stage: Stage, promise: str, done: str, deed: Deed, *, calm:
     )
 
 
-async def kills(stage: Stage, seconds: float) -> Row:
-    """SIGKILL random parts again and again."""
+async def kills(stage: Stage, number: int, seconds: float) -> Row:
+    """SIGKILL random parts so often, or for so long: one upon the other, and at times with time to come back."""
     hit: dict[str, int] = {}
 
     async def deed(_writers: Writers, _databases: Databases) -> str:
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            victim = stage.chance.choice(VICTIMS)
-            stage.signal(victim, signal.SIGKILL)
-            hit[victim] = hit.get(victim, 0) + 1
-            await asyncio.sleep(stage.chance.uniform(0.1, 1.0))
-            await stage.back()
-            await asyncio.sleep(stage.chance.uniform(0.1, 1.0))
-        return ", ".join(f"{name} {times}" for name, times in sorted(hit.items()))
+        while (struck := sum(hit.values())) < number and time.monotonic() < end:
+            if (victim := stage.strike()) is not None:
+                hit[victim] = hit.get(victim, 0) + 1
+            await asyncio.sleep(stage.chance.uniform(0.0, 0.5))
+            if struck % WAVE == WAVE - 1:
+                await stage.back()
+                await asyncio.sleep(stage.chance.uniform(0.5, 1.5))
+        parts = ", ".join(f"{name} {times}" for name, times in sorted(hit.items()))
+        return f"{sum(hit.values())} of {number}: {parts}"
 
-    return await under_load(stage, "P1 P4 P13", "SIGKILL of random parts", deed)
+    return await under_load(stage, "P1 P4", "SIGKILL of random parts", deed)
 
 
-async def restarts(stage: Stage) -> Row:
-    """SIGTERM each part in turn."""
+async def deaths(stage: Stage) -> Row:
+    """SIGKILL each part in turn, alone, and see how long nothing gets through."""
 
     async def deed(_writers: Writers, _databases: Databases) -> str:
-        for name in (*SERVICES, "nats", "postgres"):
-            stage.signal(name, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        for name in VICTIMS:
+            stage.signal(name, signal.SIGKILL)
             await asyncio.sleep(0.5)
             await stage.back()
         return "each once"
 
-    return await under_load(stage, "P1 P4", "restart of each part in turn", deed)
+    return await under_load(stage, "P13", "SIGKILL of each part in turn", deed)
 
 
 async def broker_down(stage: Stage, seconds: float) -> Row:
@@ -261,26 +271,6 @@ async def poison(stage: Stage, number: int) -> Row:
         return f"{number} dead letters at each of 3 consumers, {seconds:.1f} s after the last"
 
     return await under_load(stage, "P11", f"{number} poisoned messages", deed, calm=True)
-
-
-async def power_cuts(stage: Stage, times: int) -> Row:
-    """PostgreSQL stopped at once, right behind an acknowledgement."""
-
-    async def deed(writers: Writers, databases: Databases) -> str:
-        settings = await databases.ask(
-            "projects",
-            "select name, setting from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')",
-        )
-        assert all(setting == "on" for _, setting in settings), settings
-        for _ in range(times):
-            seen = len(writers.ledger.answers)
-            await eventually(lambda seen=seen: _written(writers, seen + 1), seconds=30)  # type: ignore[misc]
-            stage.signal("postgres", signal.SIGQUIT)
-            await asyncio.sleep(0.3)
-            await stage.back()
-        return "fsync, full_page_writes, synchronous_commit are on"
-
-    return await under_load(stage, "P2", f"{times} immediate stops of PostgreSQL behind an acknowledgement", deed)
 
 
 def summary(spans: list[float]) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.chaos import audits, scenarios
+from tests.chaos import audits, scenarios, storage
 from tests.chaos.crashes import crash
 from tests.chaos.scenarios import Stage
 from tests.chaos.stage import standing
@@ -24,9 +24,20 @@ def stage() -> Iterator[Stage]:
 
 
 async def test_parts_that_are_killed_lose_and_double_nothing(stage: Stage) -> None:
-    row = await scenarios.kills(stage, 8.0)
+    row = await scenarios.kills(stage, 10, 30.0)
     assert row.is_kept, row
     assert row.verdict.acknowledged > 20
+
+
+@pytest.mark.parametrize("way", ["flip", "truncate"])
+async def test_a_stream_whose_files_rot_is_made_whole_by_publishing_again(stage: Stage, way: str) -> None:
+    row = await storage.rot(stage, way)
+    assert row.is_kept, row
+
+
+async def test_what_is_acknowledged_survives_a_database_that_is_stopped_at_once() -> None:
+    row = await storage.power_cuts(3)
+    assert row.is_kept, row
 
 
 async def test_a_stream_that_is_full_stops_no_write_and_loses_nothing(stage: Stage) -> None:
