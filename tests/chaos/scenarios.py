@@ -180,17 +180,18 @@ async def broker_down(stage: Stage, seconds: float) -> Row:
         await asyncio.sleep(0.5)
         with without_nats(stage.system, stage.supervisor):
             await asyncio.sleep(seconds)
+            ((back_at,),) = await databases.ask("projects", "select clock_timestamp()")
             backlog = await databases.pending()
         began = time.monotonic()
-        await eventually(lambda: drained(databases, backlog), seconds=60, every=0.05)
+        await eventually(lambda: drained(databases, back_at), seconds=60, every=0.05)
         return f"backlog {backlog}, drained in {time.monotonic() - began:.1f} s"
 
     return await under_load(stage, "P9", f"NATS down for {seconds:.0f} s", deed, calm=True)
 
 
-async def drained(databases: Databases, backlog: int) -> bool:
-    """Whether what had piled up is gone; people go on writing."""
-    return await databases.pending() <= max(20, backlog // 20)
+async def drained(databases: Databases, instant: object) -> bool:
+    """Whether what had piled up until an instant is gone; people go on writing."""
+    return await databases.pending(f"queued_at < '{instant}'") == 0
 
 
 async def store_lost(stage: Stage) -> Row:

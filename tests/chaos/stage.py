@@ -149,9 +149,10 @@ class Databases:
         """The rows of a query."""
         return [tuple(row) for row in await self.connections[service].fetch(sql)]
 
-    async def pending(self) -> int:
+    async def pending(self, condition: str = "true") -> int:
         """Events that are not published."""
-        counts = [await self.ask(service, "select count(*) from outbox_pending") for service in topology.SERVICES]
+        sql = f"select count(*) from outbox_pending where {condition}"
+        counts = [await self.ask(service, sql) for service in topology.SERVICES]
         return sum(int(str(count[0][0])) for count in counts)
 
     async def settled(self) -> bool:
