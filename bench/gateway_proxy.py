@@ -21,7 +21,7 @@ from services.gateway.proxy.app import Edge, ProxyApp
 from services.gateway.proxy.authentication import Authenticator
 from services.gateway.proxy.client import Upstream
 from services.gateway.proxy.keys import FileKeys
-from services.gateway.proxy.observe import access_logger
+from services.gateway.proxy.observe import AccessLines
 from services.gateway.proxy.routes import Route, RouteTable
 from services.gateway.proxy.tokens import TokenVerifier
 from shared.auth import InternalTokenMinter
@@ -83,7 +83,7 @@ def serve_gateway(folder: Path) -> None:
         minter=InternalTokenMinter(Ed25519PrivateKey.generate()),
         inner=inner,
         rules=Rules(hosts=frozenset({"127.0.0.1"})),
-        access_log=access_logger(),
+        access_log=AccessLines(),
     )
     server(ProxyApp(edge), "127.0.0.1", GATEWAY, keep_alive=15, lifespan="off").run()
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway.proxy.authentication import Authenticator, Caller
 from services.gateway.proxy.client import Upstream
 from services.gateway.proxy.cors import Cors
-from services.gateway.proxy.observe import BROKEN_OFF, CLIENT_CLOSED, UNMATCHED, Metrics, access_logger, show
+from services.gateway.proxy.observe import BROKEN_OFF, CLIENT_CLOSED, UNMATCHED, AccessLines, Metrics, show
 from services.gateway.proxy.proxy import BrokenOff, ClientGone, Passage, forward, traced
 from services.gateway.proxy.routes import GATEWAY, Route, RouteTable
 from shared import tracing
@@ -93,7 +93,7 @@ class ProxyApp:
         self._edge = edge
         self._checker = Checker(edge.rules)
         self._metrics = Metrics()
-        self._log = edge.access_log or access_logger()
+        self._log = edge.access_log or AccessLines()
         self._headers = [*SECURITY, *((HSTS,) if edge.secure else ())]
         self.in_flight = 0
         show(edge.upstreams, lambda: self.in_flight)
