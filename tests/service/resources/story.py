@@ -126,6 +126,14 @@ class Project:
             "source_id": None,
             "calendar_id": self.part("calendar", calendar),
             "minutes_per_day": 480,
+            "code_mask": "1.1",
+            "is_template": False,
+            "programme_id": None,
+            "customer_id": None,
+            "sponsor": None,
+            "health": None,
+            "categories": [],
+            "custom_fields": {},
             "created_at": STAMP,
             "updated_at": STAMP,
         }
@@ -246,7 +254,12 @@ class Project:
 
     def calendar_image(self, given: WorkingCalendar) -> dict[str, object]:
         """A calendar's image."""
-        return self._head("calendar", given.source_id) | {"name": given.name, "definition": to_json(given)}
+        return self._head("calendar", given.source_id) | {
+            "name": given.name,
+            "base_calendar_id": None,
+            "definition": to_json(given),
+            "rules": None,
+        }
 
     def resource_image(self, given: Resource) -> dict[str, object]:
         """A resource's image."""
@@ -269,6 +282,7 @@ class Project:
             "name": given.name,
             "description": "",
             "work_breakdown_structure": given.wbs,
+            "has_fixed_code": False,
             "outline_level": given.outline_level,
             "is_summary": given.is_summary,
             "is_milestone": given.is_milestone,
@@ -299,6 +313,7 @@ class Project:
             "baseline_work_minutes": None,
             "baseline_cost": None,
             "progress_at": None,
+            "custom_fields": {},
         }
 
     def assignment_image(self, given: Assignment) -> dict[str, object]:
