@@ -193,7 +193,8 @@ class StrictProtocol(HttpToolsProtocol):
     # -- the parser's callbacks
 
     def on_message_begin(self) -> None:
-        """A new request's first byte."""
+        """A new request's first byte, which may come with the last of a body that was thrown away."""
+        self._unset_keepalive_if_required()
         self._in_head = True
         self._head_bytes = 0
         super().on_message_begin()

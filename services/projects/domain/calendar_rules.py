@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 from typing import Annotated, Final, Self
 
 import holidays
@@ -22,6 +23,8 @@ from shared.working_calendar import CalendarException, Shifts, Week, WorkingCale
 YEARS: Final = 15
 """How far recurring days are laid out."""
 MOST_DAYS: Final = 10_000
+MOST_LAID_OUT: Final = 1_500
+"""Dated days of a calendar: an event carries all of them."""
 
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", examples=["08:00"])]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -31,6 +34,10 @@ Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
 def _minutes(clock: str) -> int:
     hours, minutes = clock.split(":")
     return int(hours) * 60 + int(minutes)
+
+
+class TooManyDays(ValueError):
+    """A calendar's rules come to more dated days than can be told of."""
 
 
 class Shift(Schema):
@@ -258,13 +265,16 @@ class CalendarRules(Schema):
     """The usual week."""
 
     def calendar(self, source_id: str, name: str, base_source_id: str | None, year: int) -> WorkingCalendar:
-        """Return the calendar with everything laid out as dated days."""
+        """Return the calendar with everything laid out as dated days; raises TooManyDays."""
         week = [None if day is None else _shifts(day) for day in self.week.days]
         if base_source_id is None:
             week = [() if day is None else day for day in week]
         monday, tuesday, wednesday, thursday, friday, saturday, sunday = week
         days: Week = (monday, tuesday, wednesday, thursday, friday, saturday, sunday)
-        return WorkingCalendar(source_id, name, days, tuple(self._days(year)), base_source_id)
+        exceptions = tuple(islice(self._days(year), MOST_LAID_OUT + 1))
+        if len(exceptions) > MOST_LAID_OUT:
+            raise TooManyDays(f"the rules come to more than {MOST_LAID_OUT} days; state what is usual as the week")
+        return WorkingCalendar(source_id, name, days, exceptions, base_source_id)
 
     def _days(self, year: int) -> Iterator[CalendarException]:
         end = date(year + YEARS, 12, 31)

@@ -11,7 +11,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.projects import repository
-from services.projects.domain.calendar_rules import CalendarRules
+from services.projects.domain.calendar_rules import CalendarRules, TooManyDays
 from services.projects.entities import CALENDAR
 from services.projects.errors import CalendarInUse, CalendarSourceTaken, ReferenceInvalid
 from services.projects.repository import calendars
@@ -110,12 +110,11 @@ def _columns(
     if base_id is not None and base is None:
         detail = "names no calendar of this project"
         raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "unknown_reference", detail)])
-    calendar = rules.calendar(
-        str(fields["source_id"]),
-        str(fields["name"]),
-        None if base is None else base["source_id"],
-        project["start"].year,
-    )
+    source, name = str(fields["source_id"]), str(fields["name"])
+    try:
+        calendar = rules.calendar(source, name, None if base is None else base["source_id"], project["start"].year)
+    except TooManyDays as error:
+        raise ValidationFailed(errors=[FieldError("/exceptions", "too_many_days", str(error))]) from error
     others = [from_json(orjson.loads(row["definition"])) for row in rows if row["id"] != key]
     try:
         compile_calendars([*others, calendar])

@@ -134,7 +134,11 @@ def _columns(values: Mapping[str, object]) -> dict[str, object]:
     columns = dict(values)
     if "default" in columns:
         default = columns.pop("default")
-        columns["default_value"] = None if default is None else _json(default)
+        try:
+            columns["default_value"] = None if default is None else _json(default)
+        except TypeError as error:  # half a character, or a number beyond 64 bits
+            detail = "holds what no value of a field can be"
+            raise ValidationFailed(errors=[FieldError("/default", "invalid", detail)]) from error
     return columns
 
 

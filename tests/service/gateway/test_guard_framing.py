@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.service.gateway.harness import FakeService, Gateway
+from shared.guard import Guard, Rules
+from tests.service.gateway.harness import FakeService, Gateway, nothing, read_reply, serving
 
 PROJECTS = b"POST /v1/projects HTTP/1.1\r\nhost: gateway.test\r\n"
 LIVEZ = b"GET /livez HTTP/1.1\r\nhost: gateway.test\r\n"
@@ -73,3 +74,38 @@ async def test_a_broken_chunk_ends_the_connection(edge: Gateway, service: FakeSe
     assert rest.startswith(b"HTTP/1.1 400 ")
     assert rest.count(b"HTTP/1.1 ") == 1
     assert not any("/v1/admin" in received.line for received in service.received[before:])
+
+
+async def test_a_request_behind_the_last_of_an_unread_body_is_read_as_any_other() -> None:
+    """What was thrown away ends in the same packet in which the next request begins: its body is no head."""
+    guarded = Guard(_length, Rules(max_body=1_000), lambda _method, path: 500_000 if path == "/large" else 1_000)
+    async with serving(guarded) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = "POST {} HTTP/1.1\r\nhost: service\r\ncontent-length: {}\r\n\r\n"
+        writer.write(head.format("/small", 3_000).encode() + b"a" * 2_990)
+        assert (await read_reply(reader)).problem() == "payload_too_large"
+        writer.write(b"a" * 10 + head.format("/large", 300_000).encode() + b"b" * 10)
+        await asyncio.sleep(0.1)
+        writer.write(b"b" * 299_990)
+        answer = await read_reply(reader)
+        assert (answer.status, answer.body) == (200, b"300000")
+        writer.close()
+
+
+async def _length(scope: object, receive: object, send: object) -> None:
+    """Answer how long the body was."""
+    assert isinstance(scope, dict)
+    assert callable(send)
+    assert callable(receive)
+    if scope["type"] == "lifespan":
+        await nothing(scope, receive, send)
+        return
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message["body"])
+        more = message["more_body"]
+    text = str(size).encode()
+    headers = [(b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

@@ -132,9 +132,15 @@ async def test_reckoning_follows_the_clock_of_the_project_through_its_changes(di
         {"holidays": {"country": "DE", "region": "XX"}},
         {"exceptions": [{"name": "x", "first": "2026-01-02", "last": "2026-01-01"}]},
         {"exceptions": [{"name": "x", "first": "2026-01-01", "last": "2026-01-01", "recurs": {"every": "week"}}]},
+        {
+            "exceptions": [
+                {"name": str(n), "first": "1900-01-01", "last": "2200-12-31", "recurs": {"every": "day"}}
+                for n in range(500)
+            ]
+        },
         {"base_calendar_id": "01981c7a-5d10-7cc3-9f5b-3c1f0f6f7f10"},
     ],
-    ids=["backwards", "overlap", "country", "region", "range", "recurrence", "base"],
+    ids=["backwards", "overlap", "country", "region", "range", "recurrence", "too many days", "base"],
 )
 async def test_what_no_calendar_can_be_is_refused(story: Story, fields: dict[str, object]) -> None:
     answer = await story.client.post(f"{story.path}/calendars", json={"name": "Site", "week": OFFICE, **fields})

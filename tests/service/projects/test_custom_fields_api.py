@@ -196,6 +196,7 @@ async def test_a_stricter_definition_keeps_nobody_from_changing_something_else(d
         ({"type": "number", "minimum": 2, "maximum": 1}, "/minimum"),
         ({"type": "integer", "maximum": 5, "default": 6}, "/default"),
         ({"type": "date", "default": "tomorrow"}, "/default"),
+        ({"type": "choice", "choices": ["a"], "default": 2**64}, "/default"),
         ({"type": "text", "key": "Not a key"}, "/key"),
         ({"type": "text", "entity": "customer"}, "/entity"),
         ({"type": "money"}, "/type"),
