@@ -2,15 +2,14 @@
 
 import argparse
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from typing import Final
 
 import uvloop
 
-from bench import delivery, flow, gateway_proxy, memory, report, requests, schedule
-from bench.report import Finding
+from bench import delivery, flow, gateway_ingest, gateway_proxy, memory, report, requests, schedule
+from bench.report import Finding, say
 from bench.stack import running
 
 REQUESTS: Final = ("list", "get", "create", "growth")
@@ -25,23 +24,15 @@ async def _on_a_stack(parts: Sequence[str]) -> list[Finding]:
         idle = memory.measure(stack)
         for name, measure in FLOW.items():
             if name in parts:
-                _say(name)
+                say(name)
                 found += await measure(stack)
         wanted = [name for name in REQUESTS if name in parts]
         if wanted:
-            _say(", ".join(wanted))
             found += await requests.run(stack, wanted)
         if "memory" in parts:
             await stack.settle()
             found += memory.findings(idle, memory.measure(stack))
     return found
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"bench [{time.monotonic() - BEGAN:5.0f} s] {what}\n")
-
-
-BEGAN: Final = time.monotonic()
 
 
 def main() -> None:
@@ -53,21 +44,24 @@ def main() -> None:
         parser.error(f"unknown: {' '.join(sorted(unknown))}; there are: {' '.join(PARTS)}")
     found: list[Finding] = []
     if "schedule" in parts:
-        _say("schedule")
+        say("schedule")
         found += schedule.run()
     if "nginx" in parts:
         if shutil.which("nginx") and shutil.which("wrk"):
-            _say("nginx")
+            say("nginx")
             found += gateway_proxy.findings()
         else:
-            _say("nginx: left out, nginx or wrk is not installed")
+            say("nginx: left out, nginx or wrk is not installed")
     if "delivery" in parts:
-        _say("delivery")
+        say("delivery")
         found += delivery.findings()
+    if "ingest" in parts:
+        say("ingest, the gateway alone")
+        found += gateway_ingest.findings()
     if set(parts) - {"schedule", "nginx", "delivery"}:
         found += uvloop.run(_on_a_stack(parts))
     print(report.table(found))
-    print(f"stored as {report.store(found, time.monotonic() - BEGAN)}")
+    print(f"stored as {report.store(found, time.monotonic() - report.BEGAN)}")
 
 
 if __name__ == "__main__":

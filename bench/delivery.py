@@ -204,9 +204,8 @@ async def _lab() -> AsyncIterator[_Lab]:
 
 def findings() -> list[Finding]:
     """Run all four in turns and return both ratios."""
-    with Path(os.devnull).open("w") as nowhere:
-        with redirect_stdout(nowhere):
-            configure_logging("bench", "info")  # a service writes a line for every event, so this one does too
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        configure_logging("bench", "info")  # a service writes a line for every event, so this one does too
         return uvloop.run(_measured())
 
 

