@@ -23,6 +23,8 @@ MAX_RESOURCES: Final = 100_000
 MAX_ASSIGNMENTS: Final = 500_000
 MAX_UNITS: Final = Decimal(1_000_000)
 MAX_RATE: Final = Decimal(10) ** 9
+CURRENCY_CODE: Final = re.compile(r"(?!XXX)[A-Z]{3}", re.ASCII)
+"""The form of an ISO 4217 code; XXX is that of no currency."""
 MAX_ADDRESS: Final = 320
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}(?:\.0{1,6})?", re.ASCII)

@@ -1,6 +1,5 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
-import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -17,6 +16,7 @@ from services.projects import repository
 from services.projects.domain.events import PlanImported
 from services.projects.domain.plan import Plan
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.service.breathing import breathe
 from services.projects.service.changes import chunked_events, plan_item
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
 from services.projects.service.plans import plan_settings
@@ -34,7 +34,6 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
-ROWS_AT_ONCE: Final = 100
 KINDS: Final = {"link": "dependency"}  # what the reader of files calls otherwise
 
 
@@ -166,12 +165,6 @@ async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at:
     }
     events = chunked_events(PlanImported.type, merged.project_id, head, merged.items)
     await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
-
-
-async def breathe(number: int) -> None:
-    """Let others have the event loop after every so many rows."""
-    if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
-        await asyncio.sleep(0)
 
 
 class _Merge:

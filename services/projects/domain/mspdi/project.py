@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.projects.domain.calendars import usual_calendar
 from services.projects.domain.conventions import Conventions, ProgressMode
-from services.projects.domain.fields import FieldError, Report, Row, flag, identifier, integer, label
+from services.projects.domain.fields import CURRENCY_CODE, FieldError, Report, Row, flag, identifier, integer, label
 from services.projects.domain.mspdi.values import moment
 from services.projects.domain.plan import Assignment, Link, Plan, Resource, Task
 from services.projects.domain.xml_guard import PlanFileError
@@ -18,7 +18,6 @@ from shared.working_time import WorkingCalendar
 PROJECT_SUMMARY: Final = "0"  # the UID of the row that sums up the project
 FALLBACK_CURRENCY: Final = "USD"
 _SYMBOLS: Final = {"€": "EUR", "£": "GBP", "$": "USD"}
-_CURRENCY: Final = re.compile(r"(?!XXX)[A-Z]{3}", re.ASCII)
 
 Value = TypeVar("Value")
 
@@ -130,7 +129,7 @@ def _guid(header: Row, report: Report) -> str | None:
 
 def _currency(header: Row, report: Report) -> str:
     code = header.texts.get("CurrencyCode", "").upper()
-    if _CURRENCY.fullmatch(code):
+    if CURRENCY_CODE.fullmatch(code):
         return code
     currency = _SYMBOLS.get(header.texts.get("CurrencySymbol", ""), FALLBACK_CURRENCY)
     report.skip("project", "", "currency_missing", f"it names no currency code; {currency} is assumed")

@@ -1,13 +1,12 @@
 """Primavera's tables, row by row in any order, put together as a plan for each project."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from services.projects.domain.calendars import usual_calendar
-from services.projects.domain.fields import MAX_TASKS, FieldError, Report, Row, identifier, label
+from services.projects.domain.fields import CURRENCY_CODE, MAX_TASKS, FieldError, Report, Row, identifier, label
 from services.projects.domain.links import settle_links
 from services.projects.domain.plan import CrossLink, Plan, PlanFile, Task
 from services.projects.domain.primavera.breakdown import BreakdownReader
@@ -20,7 +19,6 @@ from services.projects.domain.xml_guard import PlanFileError
 from shared.working_time import WorkingCalendar, WorkingTime, compile_calendars, minute_of
 
 MAX_PROJECTS: Final = 500
-_CURRENCY: Final = re.compile(r"(?!XXX)[A-Z]{3}", re.ASCII)
 _UNSTATED: Final = Hours(0, 0, 0)
 
 
@@ -64,7 +62,7 @@ class PlanReader:
     def _take_project(self, table: str, row: Row) -> None:
         if table == "ERMHDR":
             currency = row.texts.get("currency", "").upper()
-            self._currency = currency if _CURRENCY.fullmatch(currency) else None
+            self._currency = currency if CURRENCY_CODE.fullmatch(currency) else None
             return
         try:
             project = identifier(row, "proj_id")
