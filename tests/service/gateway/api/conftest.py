@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx2
@@ -35,6 +36,14 @@ class Gateway:
     def as_(self, organization: UUID, *roles: str, subject: str = "someone") -> httpx2.AsyncClient:
         """Return a client that calls as a person of an organization."""
         return self.client(self.keys.token(roles, organization=organization, subject=subject))
+
+
+@pytest.fixture(scope="session")
+async def nats_server(server_home: Path) -> AsyncIterator[NatsServer]:
+    """A broker of the gateway's own: on the common one, other tests' services would answer what is pushed here."""
+    server = await NatsServer.start(server_home / "gateway-nats")
+    yield server
+    await server.stop()
 
 
 @pytest.fixture(scope="session")
