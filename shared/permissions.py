@@ -14,6 +14,8 @@ class Permission(StrEnum):
     PROJECT_CREATE = "project.create"
     PROJECT_UPDATE = "project.update"
     PROJECT_DELETE = "project.delete"
+    PROJECT_APPROVE = "project.approve"
+    PROJECT_OVERRIDE = "project.override"
     HIERARCHY_READ = "hierarchy.read"
     CUSTOMER_MANAGE = "customer.manage"
     PORTFOLIO_MANAGE = "portfolio.manage"
@@ -90,7 +92,7 @@ def _own(*permissions: Permission) -> Mapping[Permission, Reach]:
 GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
     {
         Role.PMO_DIRECTOR: _all(*Permission),
-        Role.PMO_MANAGER: _all(*Permission),
+        Role.PMO_MANAGER: _all(*(one for one in Permission if one is not Permission.PROJECT_OVERRIDE)),
         Role.PMO_ANALYST: _all(
             *_READ, Permission.PLAN_ASSESS, Permission.HISTORY_READ, Permission.EVENT_READ, Permission.STREAM_READ
         ),

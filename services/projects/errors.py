@@ -67,6 +67,24 @@ class StatusMoveNotAllowed(Conflict):
     cure = "Move through the states in between; detail lists those that may follow."
 
 
+class StillOpen(Conflict):
+    """Something is still open that has to be done before closing."""
+
+    code, title = "still_open", "Something is still open"
+    cause = (
+        "What is to be closed still has work, requests or parts that are open; errors[] says of which kind how many."
+    )
+    cure = "Finish or remove them, or have a PMO director close it with `override` and a reason."
+
+
+class ProjectClosed(Conflict):
+    """The project is closed or cancelled, so its plan stays as it is."""
+
+    code, title = "project_closed", "The project is closed"
+    cause = "Plans of closed and cancelled projects do not change, and neither does progress in them."
+    cure = "Make a new project, with a copy of the plan if need be."
+
+
 class TaskHasChildren(Conflict):
     """The task sums up others."""
 

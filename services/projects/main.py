@@ -21,6 +21,7 @@ from services.projects.api import (
     schedules,
     structure,
     tasks,
+    transitions,
 )
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
@@ -43,6 +44,7 @@ ROUTERS: Final = (
     programmes.router,
     custom_fields.router,
     projects.router,
+    transitions.router,
     tasks.router,
     batches.router,
     structure.router,

@@ -112,6 +112,9 @@ DECIDE_BASELINE: Final = Write(
 WITHDRAW_BASELINE: Final = Write(
     "withdraw_baseline", "POST", "/v1/projects/{project}/baselines/{task}/withdrawal", {"reason": "New"}
 )
+TRANSITION_PROJECT: Final = Write(
+    "transition_project", "POST", "/v1/projects/{project}/transitions", {"to": "proposed"}
+)
 ASSESS_SCHEDULE: Final = Write("assess_schedule", "POST", "/v1/projects/{project}/schedule-assessments", {})
 CHANGE_TASKS: Final = Write(
     "change_tasks",
@@ -157,6 +160,7 @@ OF_PLANS: Final = (
     REQUEST_BASELINE,
     DECIDE_BASELINE,
     WITHDRAW_BASELINE,
+    TRANSITION_PROJECT,
     ASSESS_SCHEDULE,
     CHANGE_TASKS,
     MOVE_TASK,

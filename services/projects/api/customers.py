@@ -70,7 +70,10 @@ async def update_customer(
     call: Current, customer_id: CustomerRef, body: Annotated[CustomerUpdate, Body(media_type=MERGE_PATCH[0])]
 ) -> Response:
     """Change a customer."""
-    return call.written(await service.update(call.tx, CUSTOMER, customer_id, None, call.expected, body.changes()))
+    changes = body.changes()
+    return call.written(
+        await service.update(call.tx, CUSTOMER, customer_id, None, call.expected, call.principal, changes)
+    )
 
 
 @router.delete("/{customer_id}", status_code=204, **operation(Permission.CUSTOMER_MANAGE, 404, 409, 412, 428))

@@ -98,7 +98,10 @@ async def update_portfolio(
 ) -> Response:
     """Change a portfolio."""
     changes = body.changes()
-    return call.written(await service.update(call.tx, PORTFOLIO, portfolio_id, call.own_only, call.expected, changes))
+    written = await service.update(
+        call.tx, PORTFOLIO, portfolio_id, call.own_only, call.expected, call.principal, changes
+    )
+    return call.written(written)
 
 
 @router.delete("/{portfolio_id}", status_code=204, **operation(Permission.PORTFOLIO_MANAGE, 404, 409, 412, 428))

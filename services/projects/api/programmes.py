@@ -13,7 +13,7 @@ from services.projects.domain.hierarchy_images import ProgrammeRead, RollUpRead
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROGRAMME
 from services.projects.repository import hierarchy as rows
-from services.projects.service import custom_fields
+from services.projects.service import custom_fields, life_cycle
 from services.projects.service import hierarchy as service
 from shared import history, pagination
 from shared.history import HistoryPage
@@ -53,7 +53,8 @@ async def list_programmes(
 
 @router.post("", status_code=201, response_model=ProgrammeRead, **operation(Permission.PROGRAMME_UPDATE, 409, 413, 415))
 async def create_programme(call: Current, body: ProgrammeCreate) -> Response:
-    """Create a programme; it may stand alone."""
+    """Create a programme; it may stand alone. To begin it as approved or active needs the right to approve."""
+    life_cycle.may_begin(call.principal, body.status)
     owner = call.own_only or body.owner or call.principal.subject
     written = await service.create(call.tx, PROGRAMME, {**body.model_dump(), "owner": owner})
     return call.written(written, 201, f"/v1/programmes/{written.id}")
@@ -92,9 +93,12 @@ async def list_programme_history(
 async def update_programme(
     call: Current, programme_id: ProgrammeRef, body: Annotated[ProgrammeUpdate, Body(media_type=MERGE_PATCH[0])]
 ) -> Response:
-    """Change a programme."""
+    """Change a programme; it moves through its life cycle as projects do, with its reason in `PMO-Reason`."""
     changes = body.changes()
-    return call.written(await service.update(call.tx, PROGRAMME, programme_id, call.own_only, call.expected, changes))
+    written = await service.update(
+        call.tx, PROGRAMME, programme_id, call.own_only, call.expected, call.principal, changes
+    )
+    return call.written(written)
 
 
 @router.delete("/{programme_id}", status_code=204, **operation(Permission.PROGRAMME_DELETE, 404, 409, 412, 428))

@@ -12,7 +12,7 @@ from services.projects.api.schemas import ProjectCreate, ProjectPage, ProjectUpd
 from services.projects.domain.images import ProjectRead
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
-from services.projects.service import custom_fields
+from services.projects.service import custom_fields, life_cycle
 from services.projects.service import projects as service
 from services.projects.service.copying import fill_from_template
 from shared import entity, history, pagination
@@ -64,7 +64,8 @@ async def list_projects(
     "", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 404, 409, 413, 415)
 )
 async def create_project(call: Current, body: ProjectCreate) -> Response:
-    """Create a project, empty or with the plan of a template."""
+    """Create a project, empty or with the plan of a template; to begin it as approved or active needs that right."""
+    life_cycle.may_begin(call.principal, body.status)
     values = body.model_dump(exclude={"time_zone", "start", "status_date", "template_id"})
     owner = call.own_only or body.owner or call.principal.subject
     written = await service.create_project(
@@ -97,7 +98,7 @@ async def list_project_history(
     Sorts: version; default -version (newest first).
     """
     identifier = await service.known_project(call.tx, project_id, call.own_only)
-    return await history.page(call.tx, page, PROJECT, identifier, filters)
+    return await history.page(call.tx, page, PROJECT, identifier, filters, root=identifier)
 
 
 @router.patch(
@@ -108,8 +109,10 @@ async def list_project_history(
 async def update_project(
     call: Current, project_id: ProjectRef, body: Annotated[ProjectUpdate, Body(media_type=MERGE_PATCH[0])]
 ) -> Response:
-    """Change a project."""
-    written = await service.update_project(call.tx, project_id, call.own_only, call.expected, body.changes())
+    """Change a project; a change of its status is a transition, its reason goes into `PMO-Reason`."""
+    written = await service.update_project(
+        call.tx, project_id, call.own_only, call.expected, call.principal, body.changes()
+    )
     return call.written(written)
 
 

@@ -83,7 +83,7 @@ class ProjectCreate(GovernedCreate):
     description: Description = ""
     """What it is for."""
     status: ProjectStatus = ProjectStatus.IDEA
-    """State of the life cycle; up to active."""
+    """State of the life cycle; up to active. Approved and active need the right to approve."""
     programme_id: UUID | None = None
     """The programme that it is part of."""
     currency: Currency = "EUR"
@@ -120,7 +120,7 @@ class ProjectUpdate(GovernedUpdate):
     description: Description = absent()
     """What it is for."""
     status: ProjectStatus = absent()
-    """State of the life cycle."""
+    """State of the life cycle, under the same rights as a transition."""
     programme_id: UUID | None = None
     """The programme that it is part of; null: none."""
     start: Instant = absent()

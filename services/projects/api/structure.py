@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.projects import repository
 from services.projects.api.projects import ProjectRef
 from services.projects.api.tasks import TaskRef
 from services.projects.domain.images import TaskRead
@@ -17,6 +16,7 @@ from services.projects.service import copying
 from services.projects.service.batch_steps import Step
 from services.projects.service.batches import run_batch
 from services.projects.service.copying import Wanted
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import load_outline, write_outline
 from shared import entity
 from shared.entity import Written
@@ -129,7 +129,7 @@ async def copy_tasks(call: Current, project_id: ProjectRef, body: TaskCopy) -> R
 @router.post("/renumber", response_model=RenumberRead, **operation(Permission.PLAN_UPDATE, 404))
 async def renumber_tasks(call: Current, project_id: ProjectRef) -> Response:
     """Make all WBS codes anew by the project's mask, in the order of the plan; those given by hand stay."""
-    project = await repository.locked_project(call.tx, project_id, call.own_only)
+    project = await changeable_project(call.tx, project_id, call.own_only)
     outline = await load_outline(call.tx, project)
     outline.renumber()
     settled = outline.settle()

@@ -15,6 +15,7 @@ from services.projects.domain.images import (
     ProjectRead,
     TaskRead,
 )
+from services.projects.domain.life_cycle_images import TransitionRead
 from services.projects.domain.quality.images import ScheduleAssessmentRead
 from shared.events import EntityEvent, Event
 from shared.types import Count, Schema, Text
@@ -36,6 +37,12 @@ class ProjectDeleted(EntityEvent[ProjectRead]):
     """A project was deleted with everything in it."""
 
     type: ClassVar[str] = "pmo.projects.project.deleted.v1"
+
+
+class ProjectTransitioned(EntityEvent[TransitionRead]):
+    """A project moved through its life cycle; its new state comes as project.updated."""
+
+    type: ClassVar[str] = "pmo.projects.project.transitioned.v1"
 
 
 class TaskCreated(EntityEvent[TaskRead]):
@@ -272,6 +279,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ProjectCreated,
     ProjectUpdated,
     ProjectDeleted,
+    ProjectTransitioned,
     TaskCreated,
     TaskUpdated,
     TaskDeleted,

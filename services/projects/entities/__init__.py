@@ -3,7 +3,7 @@
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
 from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
-from services.projects.entities.project import IMPORT, PROJECT
+from services.projects.entities.project import IMPORT, PROJECT, PROJECT_TRANSITION
 from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "PROGRAMME",
     "PROGRESS",
     "PROJECT",
+    "PROJECT_TRANSITION",
     "SCHEDULE_ASSESSMENT",
     "TASK",
 ]

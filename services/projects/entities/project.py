@@ -3,7 +3,7 @@
 from typing import Final
 
 from services.projects.entities.base import STAMPS, governed, plain, table
-from services.projects.models import ImportRow, ProjectRow
+from services.projects.models import ImportRow, ProjectRow, ProjectTransitionRow
 from shared.entity import Entity
 
 PROJECT: Final = Entity(
@@ -21,6 +21,18 @@ PROJECT: Final = Entity(
     },
     root="id",
 )
+PROJECT_TRANSITION: Final = Entity(
+    "projects",
+    "project",
+    table(ProjectTransitionRow),
+    {
+        **plain("id", "version", "project_id", "from_status", "to_status", "reason", "moved_by"),
+        "moved_at": "pmo_instant(t.created_at)",
+        **plain("is_override", "still_open"),
+    },
+    root="project_id",
+)
+"""A fact about a project."""
 IMPORT: Final = Entity(
     "projects",
     "import",

@@ -20,7 +20,7 @@ from services.projects.models.plan import (
     ProgressRow,
     TaskRow,
 )
-from services.projects.models.project import KeyCounterRow, ProjectRow
+from services.projects.models.project import KeyCounterRow, ProjectRow, ProjectTransitionRow
 from services.projects.models.quality import AssessmentOffenderRow, ScheduleAssessmentRow
 from services.projects.models.schedule import ScheduleItemRow, ScheduleRow
 from shared.tables import server_defaults
@@ -47,6 +47,7 @@ __all__ = [
     "ProgrammeRow",
     "ProgressRow",
     "ProjectRow",
+    "ProjectTransitionRow",
     "Row",
     "ScheduleAssessmentRow",
     "ScheduleItemRow",

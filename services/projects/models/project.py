@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from services.projects.models.base import Row
+from services.projects.models.base import Row, project_key
 from services.projects.models.hierarchy import Governed, reference
 from shared.tables import wall
 
@@ -46,6 +46,20 @@ class ProjectRow(Governed, Row, table=True):
     code_mask: str = "1.1"
     is_template: bool = False
     plan_settings: str = Field(default="{}", sa_type=JSONB)  # what only scheduling reads
+
+
+class ProjectTransitionRow(Row, table=True):
+    """A move of a project through its life cycle."""
+
+    __tablename__ = "project_transition"
+    __table_args__ = (project_key(), Index("ix_project_transition_project", "organization_id", "project_id", "id"))
+    project_id: UUID
+    from_status: str
+    to_status: str
+    reason: str | None = None
+    moved_by: str
+    is_override: bool = False
+    still_open: str = Field(default="[]", sa_type=JSONB)
 
 
 class KeyCounterRow(Row, table=True):

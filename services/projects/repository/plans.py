@@ -149,11 +149,13 @@ async def find_projects(tx: Transaction, column: str, values: Collection[object]
 async def tasks_with_dates(
     tx: Transaction, column: str, names: Collection[tuple[UUID, object]]
 ) -> Mapping[tuple[UUID, object], asyncpg.Record]:
-    """Return and lock the tasks that (project, id or source_id) name, with what the schedule says of them."""
+    """Return and lock the tasks that (project, id or source_id) name, with their project's state and their dates."""
     kind = TASK.sql_type(column)
     found = await tx.fetch(
-        f"select {TASK.columns}, s.id is not null as is_scheduled, s.early_start, s.early_finish"
+        f"select {TASK.columns}, p.status as project_status,"
+        f" s.id is not null as is_scheduled, s.early_start, s.early_finish"
         f" from unnest($2::uuid[], $3::{kind}[]) as n(project_id, name)"
+        f" join project p on p.organization_id = $1 and p.id = n.project_id"
         f" join task t on t.organization_id = $1 and t.project_id = n.project_id and t.{column} = n.name"
         f" left join schedule_item s on s.organization_id = $1 and s.id = t.id order by t.id for update of t",
         tx.organization_id,
@@ -166,13 +168,15 @@ async def tasks_with_dates(
 async def locked_project(tx: Transaction, value: str, own_only: str | None) -> asyncpg.Record:
     """Return a project's row and hold off all other writers of it; raises NotFound.
 
-    The row is as it was before a wait for the lock: good for what never changes of a project, and for whose it is.
+    The row is as it is once the lock is there: asked for `for share`, PostgreSQL reads it anew after the wait.
     """
     condition, values = reference(value, own_only)
-    found = f"select {PROJECT.columns} from project t where t.organization_id = $1 and {condition}"
-    lock = _LOCK.format("select $1, id, 0 from found")
+    lock = _LOCK.format(f"select $1, t.id, 0 from project t where t.organization_id = $1 and {condition}")
     row = await tx.fetchrow(
-        f"with found as ({found}), locked as ({lock}) select * from found", tx.organization_id, *values
+        f"with locked as ({lock} returning id) select {PROJECT.columns} from locked l"
+        f" join project t on t.organization_id = $1 and t.id = l.id and {condition} for share of t",
+        tx.organization_id,
+        *values,
     )
     if row is None:
         raise NotFound

@@ -15,6 +15,7 @@ from services.projects.entities import BASELINE, TASK
 from services.projects.errors import BaselineDecided, NothingToBaseline, OwnRequest
 from services.projects.repository import baselines as rows
 from services.projects.service.changes import PlanChanges
+from services.projects.service.life_cycle import changeable_project, check_changeable
 from services.projects.service.plans import project_calendar
 from services.projects.service.schedules import refresh_if_asked
 from shared import entity
@@ -40,7 +41,7 @@ BASELINE_COLUMNS: Final = (
 
 async def request_baseline(tx: Transaction, reference: str, own_only: str | None, name: str, reason: str) -> Written:
     """Take the present plan as a baseline that somebody else may approve; raises NothingToBaseline."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     await refresh_if_asked(tx, project_id)
     present = await rows.present_total(tx, project_id)
@@ -99,6 +100,7 @@ async def decide_baseline(
         "decision_reason": decision.reason,
     }
     if decision.status is BaselineStatus.APPROVED:
+        check_changeable(project["status"])
         fields |= await _supersede(tx, project, row)
     written = await entity.update(tx, BASELINE, baseline_id, fields, expected=expected, fact=decision.status)
     if decision.status is not BaselineStatus.APPROVED:

@@ -18,6 +18,7 @@ from services.projects.service import custom_fields
 from services.projects.service.batch_steps import Outcome, PlanInMemory, Step, Taking, refused
 from services.projects.service.changes import PlanChanges
 from services.projects.service.dependencies import cycle
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, update_rows
 from services.projects.service.progress import ProgressBatch
 from services.projects.service.projects import request_schedule
@@ -37,7 +38,7 @@ async def run_batch(
 
     Atomic: raises BatchRefused if one cannot be taken. Otherwise those that can be are.
     """
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     plan = PlanInMemory(
         project,

@@ -16,6 +16,7 @@ from services.projects.entities import CALENDAR
 from services.projects.errors import CalendarInUse, CalendarSourceTaken, ReferenceInvalid
 from services.projects.repository import calendars
 from services.projects.service.changes import PlanChanges
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.projects import request_schedule, wall_time
 from shared import entity
 from shared.concurrency import must_be
@@ -34,7 +35,7 @@ async def create_calendar(
     tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], rules: CalendarRules
 ) -> Written:
     """Add a calendar to a project."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     key: UUID = uuid7()
     fields = {**values, "source_id": values.get("source_id") or str(key)}
     rows = await repository.rows(tx, CALENDAR, project["id"])
@@ -56,7 +57,7 @@ async def update_calendar(
     changed: Mapping[str, object],
 ) -> Written:
     """Change a calendar; asks for a new schedule. What is stated of its rules replaces what a file said."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await calendars.calendar_row(tx, project["id"], calendar_id)
     must_be(row["version"], expected)
     if not changed:
@@ -80,7 +81,7 @@ async def delete_calendar(
     tx: Transaction, reference: str, own_only: str | None, calendar_id: UUID, expected: int
 ) -> Written:
     """Delete a calendar that nothing works by."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await calendars.calendar_row(tx, project["id"], calendar_id)
     must_be(row["version"], expected)
     if used := await calendars.uses(tx, row):

@@ -15,6 +15,7 @@ from services.projects import repository
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.errors import ReferenceInvalid
 from services.projects.service.changes import PlanChanges
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, load_outline, update_rows
 from services.projects.service.projects import request_schedule
 from services.projects.service.tasks import quantum
@@ -74,7 +75,7 @@ async def copy_tasks(
     tx: Transaction, reference: str, own_only: str | None, source: str, wanted: Wanted
 ) -> tuple[Mapping[UUID, UUID], str]:
     """Copy branches into a project; returns the copies by what they are of, and the position of the effect."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     origin = await source_project(tx, source, own_only)
     copied = await _Copy(tx, origin, project, wanted).run()
     await request_schedule(tx, project["id"])
@@ -85,7 +86,7 @@ async def copy_tasks(
 async def fill_from_template(tx: Transaction, project_id: UUID, template_id: UUID, own_only: str | None) -> Written:
     """Give a new project the plan of another: calendars, tasks, dependencies, resources, assignments and settings."""
     origin = await source_project(tx, str(template_id), own_only)
-    project = await repository.locked_project(tx, str(project_id), own_only)
+    project = await changeable_project(tx, str(project_id), own_only)
     copy = _Copy(tx, origin, project, Wanted(with_assignments=True))
     await copy.run()
     settings = {name: origin[name] for name in ("minutes_per_day", "code_mask", "plan_settings")}

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import asyncpg
 
-from services.projects import repository
 from services.projects.domain.loops import loop_through
 from services.projects.domain.plan import LagUnit
 from services.projects.entities import DEPENDENCY
 from services.projects.errors import DependencyCycle, DependencyExists, ReferenceInvalid
 from services.projects.repository import dependencies
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.projects import request_schedule
 from shared import entity
 from shared.concurrency import must_be
@@ -43,7 +43,7 @@ async def create_dependency(
     tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object]
 ) -> Written:
     """Link two tasks of a project; asks for a new schedule. Refuses what would close a loop, and names it."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     check_lag(values["lag"], values["lag_unit"])
     parents = await dependencies.parents(tx, project_id)
@@ -75,7 +75,7 @@ async def update_dependency(
     changes: Mapping[str, object],
 ) -> Written:
     """Change the type or the lag of a link; asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await dependencies.dependency_row(tx, project["id"], dependency_id)
     must_be(row["version"], expected)
     if not changes:
@@ -93,7 +93,7 @@ async def delete_dependency(
     tx: Transaction, reference: str, own_only: str | None, dependency_id: UUID, expected: int
 ) -> Written:
     """Remove a link; asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await dependencies.dependency_row(tx, project["id"], dependency_id)
     must_be(row["version"], expected)
     written = await entity.delete(tx, DEPENDENCY, dependency_id, expected=expected)

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.projects.domain.hierarchy import PORTFOLIO_MOVES, PortfolioStatus
+from services.projects.domain.project import ProjectStatus
 from services.projects.entities import CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME, PROJECT
 from services.projects.errors import (
     InUse,
@@ -19,8 +20,9 @@ from services.projects.errors import (
 )
 from services.projects.repository import hierarchy
 from services.projects.repository.hierarchy import OWNS, SEES
-from services.projects.service import governed
+from services.projects.service import governed, life_cycle
 from shared import entity, history
+from shared.auth import Principal
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Entity, Written
@@ -43,7 +45,13 @@ async def create(tx: Transaction, kind: Entity, values: Mapping[str, object]) ->
 
 
 async def update(
-    tx: Transaction, kind: Entity, reference: str, own_only: str | None, expected: int, changes: Mapping[str, object]
+    tx: Transaction,
+    kind: Entity,
+    reference: str,
+    own_only: str | None,
+    expected: int,
+    principal: Principal,
+    changes: Mapping[str, object],
 ) -> Written:
     """Change a customer, portfolio or programme."""
     if changes.get("parent_id") is not None:
@@ -55,6 +63,11 @@ async def update(
     fields = dict(changes) if kind is CUSTOMER else await governed.columns(tx, kind, changes, dict(row))
     if kind is PORTFOLIO:
         await _check_portfolio(tx, row, fields)
+    if kind is PROGRAMME and fields.get("status", row["status"]) != row["status"]:
+        wanted = life_cycle.Wanted(
+            ProjectStatus(str(fields["status"])), tx.context.reason, reason_at="header/PMO-Reason"
+        )
+        await life_cycle.judge(tx, PROGRAMME, row, principal, wanted)
     try:
         return await entity.update(tx, kind, row["id"], fields, expected=expected, changed=list(changes))
     except asyncpg.UniqueViolationError as error:

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from services.projects.domain.formats import FORMATS, Check, Options
 from services.projects.domain.plan import Plan, PlanFile
+from services.projects.domain.project import ProjectStatus
 from services.projects.domain.xml_guard import PlanFileError
 from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
@@ -151,6 +152,7 @@ async def _merge(
 ) -> dict[str, object]:
     sources = {part: merging.source_of(plan, row["sha256"], part) for part, plan in file.plans.items()}
     keys: dict[str, str | None] = {}
+    status = ProjectStatus.PROPOSED if row["own_only"] else ProjectStatus.ACTIVE  # who only has own ones cannot approve
     async with database.transaction(context) as tx:
         # Taken in a transaction of its own: the counter is everybody's, and a long import would hold it.
         for part, source in sources.items():
@@ -162,7 +164,8 @@ async def _merge(
             known = await merging.find_project(tx, sources[part], row)
             # What could not be read is told once for the whole file.
             tell = not done
-            merged = await merging.merge_plan(tx, plan, known, import_id, sources[part], keys[part], tell=tell)
+            new = merging.New(sources[part], keys[part], status)
+            merged = await merging.merge_plan(tx, plan, known, import_id, new, tell=tell)
             await publish_schedule(tx, merged.project_id)
             done.append(await _done(tx, part, plan, merged, known if row["dry_run"] else merged.project_id))
         result = result_of(done, dry_run=row["dry_run"])

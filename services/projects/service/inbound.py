@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.projects import repository
 from services.projects.domain.events import InboundApplied, InboundRejected
 from services.projects.domain.progress import Progress
+from services.projects.service.life_cycle import check_changeable
 from services.projects.service.progress import ProgressBatch
 from services.projects.service.tasks import amount_in
 from shared import messaging
@@ -162,6 +163,7 @@ def _take(batch: ProgressBatch, stated: TaskProgressed, project: asyncpg.Record,
     task = tasks[column].get((project["id"], name))
     if task is None:
         raise Rejected("unknown_task", f"No task of the project has this {column}.")
+    check_changeable(task["project_status"])
     cost = amount_in(stated.actual_cost, project["currency"], "/actual_cost/currency")
     source = entry.accepted.source
     progress = Progress(stated.at, stated.percent_complete, cost, stated.remaining_work_minutes, source)

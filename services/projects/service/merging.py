@@ -1,6 +1,7 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
@@ -15,10 +16,12 @@ from uuid_utils.compat import uuid7
 from services.projects import repository
 from services.projects.domain.events import PlanImported
 from services.projects.domain.plan import Plan
+from services.projects.domain.project import ProjectStatus
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.service.breathing import breathe
 from services.projects.service.changes import chunked_events, plan_item
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
@@ -61,13 +64,21 @@ def source_of(plan: Plan, sha256: str, part: str) -> str:
     return plan.source_guid or (f"sha256:{sha256}:{part}" if part else f"sha256:{sha256}")
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """What a project has that is made for a plan."""
+
+    source: str
+    key: str | None
+    status: ProjectStatus
+
+
 async def merge_plan(
     tx: Transaction,
     plan: Plan,
     project_id: UUID | None,
     import_id: UUID,
-    source: str,
-    key: str | None = None,
+    new: New,
     *,
     tell: bool = True,
 ) -> Merged:
@@ -77,15 +88,8 @@ async def merge_plan(
     longer in it are deleted, but not those that it holds and that could not be read, which are reported if `tell`. Rows
     made by hand are not touched.
     """
-    currency = plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY
-    merged = Merged(await _project(tx, plan, project_id, source, currency, key))
-    project = await tx.fetchrow(
-        f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
-        tx.organization_id,
-        merged.project_id,
-    )
-    assert project is not None
-    await repository.lock_aggregate(tx, merged.project_id)
+    merged = Merged(await _project(tx, plan, project_id, new))
+    project = await changeable_project(tx, str(merged.project_id), None)
     merge = _Merge(tx, merged, plan, project["currency"])
     calendars = await merge.calendars()
     tasks = await merge.tasks(calendars, _progress_at(plan, project))
@@ -107,20 +111,18 @@ def _progress_at(plan: Plan, project: Record) -> datetime:
     return instant_of(plan.status_date, ZoneInfo(project["time_zone"])).astimezone(UTC)
 
 
-async def _project(
-    tx: Transaction, plan: Plan, project_id: UUID | None, source: str, currency: str, key: str | None
-) -> UUID:
+async def _project(tx: Transaction, plan: Plan, project_id: UUID | None, new: New) -> UUID:
     if project_id is not None:
         return project_id
     written = await create_project(
         tx,
         {
-            "key": key,
+            "key": new.key,
             "name": plan.name[:200] or "Imported plan",
-            "status": "active",
+            "status": new.status,
             "owner": tx.context.actor,
-            "currency": currency,
-            "source_id": source,
+            "currency": plan.currency if plan.currency in CURRENCIES else DEFAULT_CURRENCY,
+            "source_id": new.source,
         },
         time_zone="UTC",
         start=plan.start.replace(tzinfo=UTC),

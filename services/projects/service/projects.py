@@ -10,12 +10,13 @@ import asyncpg
 import orjson
 
 from services.projects import repository
-from services.projects.domain.project import ALLOWED, ProjectStatus, may_move
+from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
-from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken, StatusMoveNotAllowed
-from services.projects.service import governed
+from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
+from services.projects.service import governed, life_cycle
 from services.projects.service.hierarchy import leave_portfolios
 from shared import entity, history, worker
+from shared.auth import Principal
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
@@ -25,6 +26,8 @@ from shared.working_time import local_of
 
 SCHEDULE = "schedule"
 """The kind of pending work that recomputes a project's schedule."""
+OF_THE_PLAN: Final = frozenset({"start", "status_date", "calendar_id", "code_mask"})
+"""What of a project belongs to its plan."""
 SCHEDULE_DELAY: Final = 1.0
 """Seconds in which changes are gathered; who reads a schedule meanwhile has it computed at once."""
 
@@ -75,31 +78,30 @@ async def create_project(
         raise _taken(error) from error
 
 
-async def _locked(tx: Transaction, reference: str, own_only: str | None) -> asyncpg.Record:
-    """Return a project's row, locked. Every writer takes the aggregate before any row, so that none wait in a ring."""
-    row = await repository.project_row(tx, reference, own_only)
-    await repository.lock_aggregate(tx, row["id"])
-    return await repository.project_row(tx, str(row["id"]), own_only, lock=True)
-
-
 async def update_project(
-    tx: Transaction, reference: str, own_only: str | None, expected: int, changes: Mapping[str, object]
+    tx: Transaction,
+    reference: str,
+    own_only: str | None,
+    expected: int,
+    principal: Principal,
+    changes: Mapping[str, object],
 ) -> Written:
-    """Change a project; a change of its start asks for a new schedule."""
-    row = await _locked(tx, reference, own_only)
+    """Change a project; a change of its start asks for a new schedule, one of its status is a move like any other."""
+    row = await repository.locked_project(tx, reference, own_only)
     must_be(row["version"], expected)
     if not changes:
         return await entity.unchanged(tx, PROJECT, row["id"])
+    if OF_THE_PLAN & changes.keys():
+        life_cycle.check_changeable(row["status"])
     fields = await governed.columns(tx, PROJECT, changes, dict(row))
     for name in ("start", "status_date"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
             fields[name] = wall_time(moment, row["time_zone"])
-    if "status" in fields:
-        present, wanted = ProjectStatus(row["status"]), ProjectStatus(str(fields["status"]))
-        if not may_move(present, wanted):
-            following = ", ".join(sorted(ALLOWED[present])) or "nothing"
-            raise StatusMoveNotAllowed(f"{present} may be followed by: {following}.")
+    if fields.get("status", row["status"]) != row["status"]:
+        reason = tx.context.reason
+        wanted = life_cycle.Wanted(ProjectStatus(str(fields["status"])), reason, reason_at="header/PMO-Reason")
+        await life_cycle.record_move(tx, row, await life_cycle.judge(tx, PROJECT, row, principal, wanted), reason)
     await repository.check_calendar(tx, row["id"], fields.get("calendar_id"))
     try:
         written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected, changed=list(changes))
@@ -112,7 +114,7 @@ async def update_project(
 
 async def delete_project(tx: Transaction, reference: str, own_only: str | None, expected: int) -> Written:
     """Delete a project with everything in it; its history stays."""
-    row = await _locked(tx, reference, own_only)
+    row = await repository.locked_project(tx, reference, own_only)
     must_be(row["version"], expected)
     identifier: UUID = row["id"]
     await leave_portfolios(tx, identifier)
@@ -124,7 +126,7 @@ async def project_as_of(tx: Transaction, reference: str, own_only: str | None, m
     identifier = as_uuid(reference)
     if identifier is None:
         identifier = (await repository.project_row(tx, reference, own_only))["id"]
-    version, image = await entity.image_as_of(tx, PROJECT, identifier, moment)
+    version, image = await entity.image_as_of(tx, PROJECT, identifier, moment, root=identifier)
     if own_only is not None and orjson.loads(image)["owner"] != own_only:
         raise NotFound
     return version, image
@@ -136,6 +138,6 @@ async def known_project(tx: Transaction, reference: str, own_only: str | None) -
     if identifier is None:
         return UUID(str((await repository.project_row(tx, reference, own_only))["id"]))
     last = await history.last_image(tx, PROJECT, identifier)
-    if own_only is not None and last["owner"] != own_only:
+    if own_only is not None and last.get("owner") != own_only:
         raise NotFound
     return identifier

@@ -24,6 +24,7 @@ from services.projects.errors import (
 from services.projects.repository import outlines
 from services.projects.service import custom_fields
 from services.projects.service.changes import PlanChanges
+from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import standing_of
 from services.projects.service.projects import request_schedule, wall_time
@@ -116,7 +117,7 @@ async def create_task(
     tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
 ) -> Written:
     """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     fields = new_task(project, await custom_fields.definitions(tx, TASK), values, cost)
     code = fields.pop("work_breakdown_structure", None)
@@ -168,7 +169,7 @@ async def update_task(
     changes: Mapping[str, object],
 ) -> Written:
     """Change a task; a change of progress is recorded as a fact as of now, one of dates asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
     if not changes:
@@ -195,7 +196,7 @@ async def update_task(
 
 async def delete_task(tx: Transaction, reference: str, own_only: str | None, task_id: UUID, expected: int) -> Written:
     """Delete a task with its links and assignments; asks for a new schedule."""
-    project = await repository.locked_project(tx, reference, own_only)
+    project = await changeable_project(tx, reference, own_only)
     row = await repository.task_row(tx, project["id"], task_id, lock=True)
     must_be(row["version"], expected)
     children = await tx.fetchint(

@@ -24,6 +24,7 @@ from shared.audit.owner import Owner
 from shared.audit.projection import Rows, rows_of
 from shared.audit.rebuild import Progress, Wanted, rebuild
 from shared.audit.rounds import Audit, Pace
+from shared.auth import Principal
 from shared.bus import Bus
 from shared.consumer import Consumer
 from shared.db import Context, Database
@@ -38,6 +39,7 @@ from tests.service.resources.story import assignment, person
 
 WORK: Final[Mapping[str, Mapping[str, Handler]]] = {"kpi": {EVALUATE: evaluate}, "resources": {LOAD: work_load}}
 SUBSCRIPTIONS: Final = {"kpi": kpi_consumers.SUBSCRIPTIONS, "resources": resources_consumers.SUBSCRIPTIONS}
+NOBODY: Final = Principal(UUID(int=0), "nobody")
 EVERYTHING: Final = Pace(patience=0.0, contents=10**6, contents_seconds=60.0)
 """A round that leaves nothing for later."""
 
@@ -146,7 +148,7 @@ class World:
         """Change a project, and lose the event on the way to the broker; returns its version."""
         async with self.sides.databases["projects"].transaction(self.story.context) as tx:
             version = await tx.fetchint("select version from project where id = $1", project_id)
-            await projects.update_project(tx, str(project_id), None, version, {"name": name})
+            await projects.update_project(tx, str(project_id), None, version, NOBODY, {"name": name})
             await tx.execute("delete from outbox_pending where aggregate_id = $1", project_id)
             return await tx.fetchint("select version from aggregate where id = $1", project_id)
 

@@ -16,8 +16,10 @@ from services.kpi.service.metrics import Kpis, metrics_at
 from services.projects import repository
 from services.projects.domain.plan import Baseline, Plan, Task
 from services.projects.domain.progress import Progress
+from services.projects.domain.project import ProjectStatus
 from services.projects.service import merging, projects, tasks
 from services.projects.service.progress import ProgressBatch
+from shared.auth import Principal
 from shared.db import Context, Database, Transaction
 from shared.events import Received, envelope, subject_of
 from shared.messaging import ReadEvent, Subscription
@@ -27,6 +29,7 @@ BY_TYPE: Final[Mapping[str, Subscription[Any]]] = {each.type: each for each in S
 DAY: Final[Shifts] = ((480, 720), (780, 1020))
 STANDARD: Final = WorkingCalendar("1", "Standard", (DAY, DAY, DAY, DAY, DAY, (), ()))
 NIGHTS: Final = WorkingCalendar("1", "Nights", (((0, 360),),) * 7)
+NOBODY: Final = Principal(UUID(int=0), "nobody")
 STATUS: Final = "2026-03-06T17:00"
 
 
@@ -119,7 +122,9 @@ class Story:
     async def bring(self, given: Plan, project_id: UUID | None = None) -> UUID:
         """Import a plan."""
         async with self.projects.transaction(self.context) as tx:
-            merged = await merging.merge_plan(tx, given, project_id, uuid4(), uuid4().hex)
+            merged = await merging.merge_plan(
+                tx, given, project_id, uuid4(), merging.New(uuid4().hex, None, ProjectStatus.ACTIVE)
+            )
         return merged.project_id
 
     async def push(self, project_id: UUID, uid: str, at: datetime, percent: int, spent: str | None = None) -> None:
@@ -137,7 +142,7 @@ class Story:
         """Change a project."""
         async with self.projects.transaction(self.context) as tx:
             version = await tx.fetchint("select version from project where id = $1", project_id)
-            await projects.update_project(tx, str(project_id), None, version, changes)
+            await projects.update_project(tx, str(project_id), None, version, NOBODY, changes)
 
     async def delete_task(self, project_id: UUID, uid: str) -> None:
         """Delete a task."""

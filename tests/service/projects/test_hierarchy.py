@@ -20,7 +20,7 @@ async def made(client: httpx2.AsyncClient, kind: str, **fields: object) -> dict[
 
 async def patched(client: httpx2.AsyncClient, kind: str, row: dict[str, Any], **changes: object) -> httpx2.Response:
     """Change something at the version that is known of it."""
-    headers = {"If-Match": f'"{row["version"]}"'}
+    headers = {"If-Match": f'"{row["version"]}"', "PMO-Reason": "as agreed"}
     return await client.patch(f"/v1/{kind}/{row['id']}", json=changes, headers=headers)
 
 
