@@ -12,9 +12,10 @@ from pydantic_core import PydanticCustomError
 from services.projects.api.convention_schemas import ConventionsRead
 from services.projects.api.governed import CustomFields, GovernedCreate, GovernedUpdate
 from services.projects.domain.codes import InvalidMask, Mask
-from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem, TaskRead
+from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem
 from services.projects.domain.plan import ConstraintType
 from services.projects.domain.project import INITIAL, ProjectStatus
+from services.projects.domain.projection_images import TaskView
 from shared.pagination import page_of
 from shared.types import (
     Count,
@@ -240,5 +241,5 @@ class SchedulePage(Schema):
 
 
 ProjectPage = page_of(ProjectRead, "ProjectPage")
-TaskPage = page_of(TaskRead, "TaskPage")
+TaskPage = page_of(TaskView, "TaskPage")
 ImportPage = page_of(ImportRead, "ImportPage")

@@ -1,5 +1,7 @@
 """Tasks over HTTP."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -12,19 +14,37 @@ from services.projects.api.governed import CUSTOM_QUERY, Custom
 from services.projects.api.projects import AsOf, ProjectRef
 from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
 from services.projects.domain.images import TaskRead
+from services.projects.domain.projection_images import TaskView
 from services.projects.entities import TASK
+from services.projects.entities.projections import PROJECTIONS, expanded
 from services.projects.service import custom_fields
 from services.projects.service import tasks as service
+from services.projects.service.schedules import refresh_if_asked
 from shared import entity, history, pagination
+from shared.concurrency import etag
+from shared.errors import FieldError, ValidationFailed
 from shared.history import HistoryPage
-from shared.pagination import Paging
+from shared.pagination import PageRequest, Paging
 from shared.permissions import Permission
-from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
+from shared.route import MERGE_PATCH, Call, Current, Operation, identifier_of, operation
 from shared.types import Instant, Wanted, as_uuid
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
 TaskRef = Annotated[str, Path(description="The task's id.")]
+Expand = Annotated[
+    str | None,
+    Query(max_length=200, description=f"What to show beside, comma-separated: any of {', '.join(PROJECTIONS)}."),
+]
+
+
+def _projections(expand: str | None) -> tuple[str, ...]:
+    """Return the projections that are asked for; raises ValidationFailed naming those there are."""
+    names = () if expand is None else tuple(dict.fromkeys(expand.split(",")))
+    if not PROJECTIONS.keys() >= set(names):
+        detail = f"is not one of: {', '.join(PROJECTIONS)}"
+        raise ValidationFailed(errors=[FieldError("query/expand", "unknown_projection", detail)])
+    return names
 
 
 @router.get("", response_model=TaskPage, **operation(Permission.PLAN_READ, 404, extra=CUSTOM_QUERY))
@@ -42,12 +62,15 @@ async def list_tasks(
     percent_complete_below: Annotated[
         Decimal | None, Query(ge=0, le=100, allow_inf_nan=False, description="Less complete than this.")
     ] = None,
+    expand: Expand = None,
 ) -> Response:
     """List the tasks of a project, also by the organization's own fields: `custom.<key>=<value>`.
 
     Sorts: position, name, priority, duration_minutes, percent_complete, deadline, updated_at; default position.
+    Expansions are of one revision of the schedule, computed anew if what they show was changed just before.
     """
     identifier = as_uuid(project_id)
+    projections = _projections(expand)
 
     async def visible() -> asyncpg.Record:
         return await repository.project_row(call.tx, project_id, call.own_only)
@@ -64,7 +87,16 @@ async def list_tasks(
         "custom": await custom_fields.wanted(call.tx, TASK, custom),
     }
     own = pagination.owned_by(call.own_only, "p.owner")
-    return await pagination.page(call.tx, repository.TASKS, page, filters, restrict=own, if_empty=visible)
+    if projections:
+        page = await _expanded(call, page, (await visible())["id"], projections)
+    listing = repository.tasks_with(projections)
+    return await pagination.page(call.tx, listing, page, filters, restrict=own, if_empty=visible)
+
+
+async def _expanded(call: Call, page: PageRequest, project_id: UUID, names: Sequence[str]) -> PageRequest:
+    """Bring up to date what projections show; returns the page with them among its fields."""
+    await refresh_if_asked(call.tx, project_id)
+    return page if page.fields is None else replace(page, fields=",".join((page.fields, *names)))
 
 
 @router.post("", status_code=201, response_model=TaskRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
@@ -75,10 +107,24 @@ async def create_task(call: Current, project_id: ProjectRef, body: TaskCreate) -
     return call.written(written, 201, f"/v1/projects/{project_id}/tasks/{written.id}")
 
 
-@router.get("/{task_id}", response_model=TaskRead, **operation(Permission.PLAN_READ, 404))
-async def get_task(call: Current, project_id: ProjectRef, task_id: TaskRef, as_of: AsOf = None) -> Response:
-    """Return one task; with as_of, as it was then."""
+@router.get("/{task_id}", response_model=TaskView, **operation(Permission.PLAN_READ, 404))
+async def get_task(
+    call: Current, project_id: ProjectRef, task_id: TaskRef, as_of: AsOf = None, expand: Expand = None
+) -> Response:
+    """Return one task; with as_of, as it was then.
+
+    With `expand` the answer changes with the schedule too, so that it is always sent in full; its ETag is the task's.
+    """
     identifier = identifier_of(task_id)
+    projections = _projections(expand)
+    if projections and as_of is not None:
+        raise ValidationFailed(errors=[FieldError("query/expand", "not_as_of", "shows only how it is now")])
+    if projections:
+        project = await repository.project_row(call.tx, project_id, call.own_only)
+        await refresh_if_asked(call.tx, project["id"])
+        found = "t.project_id = $2 and t.id = $3"
+        version, image = await entity.get(call.tx, expanded(projections), found, project["id"], identifier)
+        return Response(image, media_type="application/json", headers={"ETag": etag(version)})
     if as_of is not None:
         project = await repository.project_row(call.tx, project_id, call.own_only)
         return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of, root=project["id"]))

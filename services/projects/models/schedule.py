@@ -1,6 +1,7 @@
 """The present schedule of each project."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
@@ -24,7 +25,7 @@ class ScheduleRow(Row, table=True):
 
 
 class ScheduleItemRow(Row, table=True):
-    """A task's dates in the present schedule; `id` is the task's."""
+    """A task's dates in the present schedule, and what it comes to; `id` is the task's."""
 
     __tablename__ = "schedule_item"
     __table_args__ = (
@@ -40,3 +41,20 @@ class ScheduleItemRow(Row, table=True):
     total_float_minutes: int
     free_float_minutes: int
     is_critical: bool
+    # What the task comes to with all below it, as of the same plan; null until the schedule is computed next.
+    start: datetime | None = wall(default=None)
+    finish: datetime | None = wall(default=None)
+    duration_minutes: int | None = None
+    tasks: int | None = None
+    work_minutes: int | None = Field(default=None, sa_type=BigInteger)
+    actual_work_minutes: int | None = Field(default=None, sa_type=BigInteger)
+    remaining_work_minutes: int | None = Field(default=None, sa_type=BigInteger)
+    cost: Decimal | None = None
+    actual_cost: Decimal | None = None
+    percent_complete: Decimal | None = None
+    percent_work_complete: Decimal | None = None
+    start_variance_minutes: int | None = None
+    finish_variance_minutes: int | None = None
+    duration_variance_minutes: int | None = None
+    work_variance_minutes: int | None = Field(default=None, sa_type=BigInteger)
+    cost_variance: Decimal | None = None

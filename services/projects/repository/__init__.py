@@ -19,6 +19,7 @@ from services.projects.repository.plans import (
     reference,
     rows,
     task_row,
+    tasks_with,
     tasks_with_dates,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "reference",
     "rows",
     "task_row",
+    "tasks_with",
     "tasks_with_dates",
 ]

@@ -59,7 +59,7 @@ sums as (select node, sum(work_minutes)::bigint as work_minutes, sum(cost) as co
 present as (
   select t.id, t.parent_id, t.position, t.name, t.work_breakdown_structure, t.is_summary, t.is_milestone,
          coalesce(s.early_start, t.planned_start) as start, coalesce(s.early_finish, t.planned_finish) as finish,
-         t.duration_minutes, sums.work_minutes, sums.cost
+         coalesce(s.duration_minutes, t.duration_minutes) as duration_minutes, sums.work_minutes, sums.cost
   from task t
   join sums on sums.node = t.id
   left join schedule_item s on s.organization_id = $1 and s.id = t.id

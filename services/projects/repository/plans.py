@@ -1,12 +1,15 @@
 """The statements of projects, tasks, schedules and imports."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from services.projects.entities import IMPORT, PROJECT, TASK
+from services.projects.entities.projections import expanded
 from services.projects.errors import ReferenceInvalid
 from services.projects.repository.filters import CUSTOM, FOUND_BY, GOVERNED, IN_PORTFOLIO
 from shared import entity
@@ -61,6 +64,14 @@ TASKS: Final = Listing(
     },
     default_sort="position",
 )
+
+
+@lru_cache(maxsize=64)
+def tasks_with(names: tuple[str, ...]) -> Listing:
+    """Return the list of tasks with projections."""
+    return replace(TASKS, entity=expanded(names)) if names else TASKS
+
+
 IMPORTS: Final = Listing(
     IMPORT,
     conditions={"project_id": "t.project_id = {}", "status": "t.status = any({}::text[])"},

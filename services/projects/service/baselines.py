@@ -17,6 +17,7 @@ from services.projects.repository import baselines as rows
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project, check_changeable
 from services.projects.service.plans import project_calendar
+from services.projects.service.projects import request_schedule
 from services.projects.service.schedules import refresh_if_asked
 from shared import entity
 from shared.concurrency import must_be
@@ -128,6 +129,7 @@ async def _put_in_force(tx: Transaction, project_id: UUID, baseline_id: UUID, wr
     columns = ["id", *BASELINE_COLUMNS]
     await changes.update(tx, TASK, columns, [[row[name] for name in columns] for row in changed])
     position = await changes.record(tx)
+    await request_schedule(tx, project_id)
     return written if position is None else Written(written.id, written.version, written.image, position)
 
 

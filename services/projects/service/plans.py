@@ -94,7 +94,9 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
         work_minutes=row["work_minutes"],
         actual_work_minutes=row["actual_work_minutes"],
         remaining_work_minutes=row["remaining_work_minutes"],
+        fixed_cost=row["fixed_cost"],
         cost=row["cost"],
+        actual_cost=row["actual_cost"],
         baseline=baseline,
     )
 
@@ -162,6 +164,8 @@ async def load_plan(tx: Transaction, project: asyncpg.Record) -> Plan:
                 row["work_minutes"],
                 row["actual_work_minutes"],
                 row["remaining_work_minutes"],
+                row["cost"],
+                row["actual_cost"],
                 start=row["planned_start"],
                 finish=row["planned_finish"],
             )

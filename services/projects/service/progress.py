@@ -72,8 +72,9 @@ class ProgressBatch:
             task = self.tasks[row["id"]] = _Task(row["project_id"], standing_of(row))
         counts = task.standing.takes(progress)
         if counts:
-            if task.standing.percent_complete != progress.percent_complete:
-                self.rescheduled.add(task.project_id)
+            stated = (progress.actual_cost, progress.remaining_work_minutes)
+            if task.standing.percent_complete != progress.percent_complete or stated != (None, None):
+                self.rescheduled.add(task.project_id)  # dates move, or what summaries come to
             task.columns |= task.standing.columns(progress)
             task.standing = task.standing.after(progress)
             task.context = context

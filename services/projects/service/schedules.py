@@ -1,9 +1,10 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,9 +12,8 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.events import SchedulePublished
-from services.projects.domain.plan import (
-    Plan,
-)
+from services.projects.domain.plan import Plan
+from services.projects.domain.rollups import RollUp, roll_up
 from services.projects.domain.schedule import (
     DependencyCycle,
     Schedule,
@@ -22,32 +22,25 @@ from services.projects.domain.schedule import (
     critical_path,
 )
 from services.projects.entities import PROJECT
+from services.projects.models import METADATA
 from services.projects.service.chunks import chunked
 from services.projects.service.plans import load_plan
 from services.projects.service.projects import SCHEDULE
 from shared import messaging
 from shared.db import Context, Database, Transaction
+from shared.entity import DIALECT
 from shared.errors import NotFound
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
 from shared.working_calendar import CalendarError
 
-Dates = tuple[datetime, datetime, datetime, datetime, int, int, bool]
-
-
-def _dates(schedule: Schedule) -> dict[UUID, Dates]:
-    return {
-        UUID(t.source_id): (
-            t.early_start,
-            t.early_finish,
-            t.late_start,
-            t.late_finish,
-            t.total_float_minutes,
-            t.free_float_minutes,
-            t.is_critical,
-        )
-        for t in schedule.tasks
-    }
+Item = tuple[object, ...]
+"""What is stored of a task: its place, its dates, and what it comes to."""
+_DATES: Final = ("early_start", "early_finish", "late_start", "late_finish")
+_FLOATS: Final = ("total_float_minutes", "free_float_minutes", "is_critical")
+_COLUMNS: Final = ("position", *_DATES, *_FLOATS, *RollUp._fields)
+_TOLD: Final = 1 + len(_DATES) + len(_FLOATS)
+"""So much of an item is told to others when it changes; roll-ups they make for themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,27 @@ class Computed:
     zone_name: str
     plan: Plan
     schedule: Schedule | None
+    rollups: Sequence[RollUp]
     problem: str | None
+
+    def items(self) -> Mapping[UUID, Item]:
+        """Return what is to be stored, by task."""
+        scheduled = () if self.schedule is None else self.schedule.tasks
+        each = zip(self.plan.tasks, scheduled, self.rollups, strict=True) if scheduled else ()
+        return {
+            UUID(dates.source_id): (
+                task.position,
+                dates.early_start,
+                dates.early_finish,
+                dates.late_start,
+                dates.late_finish,
+                dates.total_float_minutes,
+                dates.free_float_minutes,
+                dates.is_critical,
+                *sums,
+            )
+            for task, dates, sums in each
+        }
 
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
@@ -73,8 +86,7 @@ async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     if project is None:
         raise NotFound
     plan = await load_plan(tx, project)
-    schedule, problem = await asyncio.to_thread(_computed, plan)
-    return Computed(project_id, version, project["time_zone"], plan, schedule, problem)
+    return Computed(project_id, version, project["time_zone"], plan, *await asyncio.to_thread(_computed, plan))
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -97,13 +109,8 @@ async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
 
     Where others change the plan at the same time, the schedule there is stays until the worker has come.
     """
-    waiting = await tx.fetchint(
-        "select count(*) from work_pending where organization_id = $1 and kind = $2 and key = $3",
-        tx.organization_id,
-        SCHEDULE,
-        str(project_id),
-    )
-    if not waiting:
+    asked = "select 1 from work_pending where organization_id = $1 and kind = $2 and key = $3"
+    if not await tx.read(asked, tx.organization_id, SCHEDULE, str(project_id)):
         return
     computed = await compute_schedule(tx, project_id)
     if await repository.position(tx, project_id) != computed.version:
@@ -130,7 +137,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
 
     A plan that cannot be scheduled (a loop of dependencies) keeps its schedule and gets the reason.
     """
-    project_id, plan, schedule = computed.project_id, computed.plan, computed.schedule
+    project_id, schedule = computed.project_id, computed.schedule
     await repository.lock_aggregate(tx, project_id)
     present = await tx.fetchrow(
         "select version, plan_version, project_start, project_finish, problem from schedule"
@@ -148,10 +155,8 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     if computed.problem is not None:
         await _store_header(tx, project_id, max(revision, 1), present, computed.problem)
         return revision
-    new = _dates(schedule) if schedule is not None else {}
-    old = await _stored(tx, project_id)
-    order = positions(plan)
-    changed = [(key, dates) for key, dates in new.items() if old.get(key) != (dates, order[key])]
+    new, old = computed.items(), await _stored(tx, project_id)
+    changed = [key for key, item in new.items() if old.get(key) != item]
     removed = [key for key in old if key not in new]
     span = (schedule.project_start, schedule.project_finish) if schedule is not None else (None, None)
     same = present is not None and (present["project_start"], present["project_finish"], present["problem"]) == (
@@ -161,7 +166,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     if same and not changed and not removed:
         return revision
     revision += 1
-    await _store(tx, project_id, [(key, order[key], *dates) for key, dates in changed], removed)
+    await _store(tx, project_id, [(key, *new[key]) for key in changed], removed)
     await tx.execute(
         """
 insert into schedule as s (organization_id, id, version, project_start, project_finish, plan_version)
@@ -176,22 +181,21 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
         computed.version,
     )
     zone_name = computed.zone_name
-    events = _events(project_id, revision, zone_name, ZoneInfo(zone_name), span, changed, removed)
+    told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
+    events = _events(project_id, revision, zone_name, ZoneInfo(zone_name), span, told, removed)
     await messaging.record_many(tx, aggregate_id=project_id, events=events)
     return revision
 
 
-def _computed(plan: Plan) -> tuple[Schedule | None, str | None]:
-    """Return the schedule of a plan (None without tasks), or why there is none."""
+def _computed(plan: Plan) -> tuple[Schedule | None, Sequence[RollUp], str | None]:
+    """Return the schedule of a plan (None without tasks) with its roll-ups, or why there is none."""
     try:
-        return (critical_path(plan) if plan.tasks else None), None
+        if not plan.tasks:
+            return None, (), None
+        schedule = critical_path(plan)
+        return schedule, roll_up(plan, schedule), None
     except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
-        return None, str(error)[:500]
-
-
-def positions(plan: Plan) -> dict[UUID, int]:
-    """Return each task's place in the plan."""
-    return {UUID(task.source_id): task.position for task in plan.tasks}
+        return None, (), str(error)[:500]
 
 
 async def _store_header(
@@ -212,14 +216,13 @@ on conflict (organization_id, id) do update set problem = excluded.problem, upda
     )
 
 
-async def _stored(tx: Transaction, project_id: UUID) -> dict[UUID, tuple[Dates, int]]:
+async def _stored(tx: Transaction, project_id: UUID) -> dict[UUID, Item]:
     rows = await tx.fetch(
-        "select id, early_start, early_finish, late_start, late_finish, total_float_minutes, free_float_minutes,"
-        " is_critical, position from schedule_item where organization_id = $1 and project_id = $2",
+        f"select id, {', '.join(_COLUMNS)} from schedule_item where organization_id = $1 and project_id = $2",
         tx.organization_id,
         project_id,
     )
-    return {row[0]: ((row[1], row[2], row[3], row[4], row[5], row[6], row[7]), row[8]) for row in rows}
+    return {row[0]: tuple(row)[1:] for row in rows}
 
 
 async def _store(
@@ -233,22 +236,22 @@ async def _store(
             list(removed),
         )
     if rows:
-        await tx.execute(
-            """
-insert into schedule_item as s (organization_id, project_id, version, id, position, early_start, early_finish,
-  late_start, late_finish, total_float_minutes, free_float_minutes, is_critical)
-select $1, $2, 1, v.* from unnest($3::uuid[], $4::int[], $5::timestamp[], $6::timestamp[], $7::timestamp[],
-  $8::timestamp[], $9::int[], $10::int[], $11::boolean[]) v
-on conflict (organization_id, id) do update set version = s.version + 1, updated_at = now(),
-  position = excluded.position, early_start = excluded.early_start, early_finish = excluded.early_finish,
-  late_start = excluded.late_start, late_finish = excluded.late_finish,
-  total_float_minutes = excluded.total_float_minutes, free_float_minutes = excluded.free_float_minutes,
-  is_critical = excluded.is_critical
-""",
-            tx.organization_id,
-            project_id,
-            *map(list, zip(*rows, strict=True)),
-        )
+        await tx.execute(_PUT, tx.organization_id, project_id, *map(list, zip(*rows, strict=True)))
+
+
+def _put() -> str:
+    table = METADATA.tables["schedule_item"]
+    kinds = [table.c[name].type.compile(dialect=DIALECT) for name in ("id", *_COLUMNS)]
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 3))
+    sets = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+    return f"""
+insert into schedule_item as s (organization_id, project_id, version, id, {", ".join(_COLUMNS)})
+select $1, $2, 1, v.* from unnest({arrays}) v
+on conflict (organization_id, id) do update set version = s.version + 1, updated_at = now(), {sets}
+"""
+
+
+_PUT: Final = _put()
 
 
 def _events(
@@ -257,7 +260,7 @@ def _events(
     zone_name: str,
     zone: ZoneInfo,
     span: tuple[datetime | None, datetime | None],
-    changed: Sequence[tuple[UUID, Dates]],
+    changed: Sequence[tuple[UUID, Item]],
     removed: Sequence[UUID],
 ) -> list[NewEvent]:
     def local(moment: datetime | None) -> str | None:
@@ -267,12 +270,11 @@ def _events(
         minutes = round(offset / timedelta(minutes=1))  # RFC 3339 has whole minutes; local mean times of old do not
         return moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
 
-    names = ("early_start", "early_finish", "late_start", "late_finish")
     items = []
-    for key, dates in changed:
+    for key, (_, *values) in changed:
         item: dict[str, object] = {"task_id": key}
-        item |= {name: local(moment) for name, moment in zip(names, dates[:4], strict=True)}
-        item |= {"total_float_minutes": dates[4], "free_float_minutes": dates[5], "is_critical": dates[6]}
+        for name, value in zip((*_DATES, *_FLOATS), values, strict=False):
+            item[name] = local(value) if isinstance(value, datetime) else value
         items.append(dumps(item))
     chunks = chunked(items)
     events = []

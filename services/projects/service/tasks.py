@@ -36,8 +36,19 @@ from shared.errors import FieldError, ValidationFailed
 from shared.types import Money, minor_digits
 
 SCHEDULING = frozenset(
-    {"duration_minutes", "constraint_type", "constraint_date", "deadline", "is_milestone", "name", "calendar_id"}
+    {
+        "duration_minutes",
+        "constraint_type",
+        "constraint_date",
+        "deadline",
+        "is_milestone",
+        "name",
+        "calendar_id",
+        "work_minutes",
+        "actual_cost",
+    }
 )
+"""What of a task a schedule shows, or rolls up into its summaries."""
 
 STATED: Final = frozenset({"percent_complete", "actual_cost"})
 """What changes of a task state of its progress."""
