@@ -8,12 +8,12 @@ from typing import Final
 
 import uvloop
 
-from bench import delivery, flow, gateway_ingest, gateway_proxy, memory, report, requests, schedule
+from bench import delivery, flow, gateway_ingest, gateway_proxy, memory, planning, report, requests, schedule
 from bench.report import Finding, say
 from bench.stack import running
 
 REQUESTS: Final = ("list", "get", "create", "growth")
-FLOW: Final = {"ingest": flow.ingest, "fresh": flow.fresh, "import": flow.load_plan}
+FLOW: Final = {"ingest": flow.ingest, "fresh": flow.fresh, "import": flow.load_plan, "plan": planning.plan}
 PARTS: Final = ("schedule", "nginx", "delivery", "memory", *REQUESTS, *FLOW)
 
 

@@ -12,7 +12,7 @@ from services.projects.api.projects import ProjectRef
 from services.projects.api.schemas import SchedulePage
 from services.projects.domain.conventions import MICROSOFT_PROJECT
 from services.projects.service.plans import conventions_of
-from services.projects.service.schedules import refresh_if_asked
+from services.projects.service.schedules import fresh_project
 from shared.pagination import LIMIT_DEFAULT, LIMIT_MAX, decode_cursor, encode_cursor
 from shared.permissions import Permission
 from shared.route import Current, Operation, operation
@@ -38,21 +38,20 @@ async def get_schedule(
 
     A cursor is good for one revision: after a new schedule start again without it (400 cursor_invalid).
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    await refresh_if_asked(call.tx, project["id"])
+    identifier = await fresh_project(call.tx, project_id, call.own_only)
     secret: bytes = request.app.state.cursor_secret
     now = time.time()
     place: tuple[int, UUID] = (-1, UUID(int=0))
     present = await call.tx.fetchint(
-        "select version from schedule where organization_id = $1 and id = $2", call.tx.organization_id, project["id"]
+        "select version from schedule where organization_id = $1 and id = $2", call.tx.organization_id, identifier
     )
-    scope = f"{call.tx.organization_id} {project['id']} {is_critical} {is_near_critical} "
+    scope = f"{call.tx.organization_id} {identifier} {is_critical} {is_near_critical} "
     if cursor is not None:
         position, task_id = decode_cursor(secret, f"{scope}{present}", cursor, now, 2)
         place = (int(str(position)), UUID(str(task_id)))
     filters = (is_critical, is_near_critical, USUAL)
     row = await call.tx.fetchrow(
-        repository.SCHEDULE_PAGE, call.tx.organization_id, project["id"], *place, limit + 1, *filters
+        repository.SCHEDULE_PAGE, call.tx.organization_id, identifier, *place, limit + 1, *filters
     )
     assert row is not None
     revision: int = row["revision"] or 0

@@ -1,6 +1,5 @@
 """Tasks over HTTP."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
@@ -19,14 +18,14 @@ from services.projects.entities import TASK
 from services.projects.entities.projections import PROJECTIONS, expanded
 from services.projects.service import custom_fields
 from services.projects.service import tasks as service
-from services.projects.service.schedules import refresh_if_asked
+from services.projects.service.schedules import fresh_project
 from shared import entity, history, pagination
 from shared.concurrency import etag
 from shared.errors import FieldError, ValidationFailed
 from shared.history import HistoryPage
-from shared.pagination import PageRequest, Paging
+from shared.pagination import Paging
 from shared.permissions import Permission
-from shared.route import MERGE_PATCH, Call, Current, Operation, identifier_of, operation
+from shared.route import MERGE_PATCH, Current, Operation, identifier_of, operation
 from shared.types import Instant, Wanted, as_uuid
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
@@ -75,6 +74,9 @@ async def list_tasks(
     async def visible() -> asyncpg.Record:
         return await repository.project_row(call.tx, project_id, call.own_only)
 
+    if projections:
+        identifier = await fresh_project(call.tx, project_id, call.own_only)
+        page = page if page.fields is None else replace(page, fields=",".join((page.fields, *projections)))
     filters = {
         "project_id": identifier or (await visible())["id"],
         "parent_id": parent_id,
@@ -87,16 +89,8 @@ async def list_tasks(
         "custom": await custom_fields.wanted(call.tx, TASK, custom),
     }
     own = pagination.owned_by(call.own_only, "p.owner")
-    if projections:
-        page = await _expanded(call, page, (await visible())["id"], projections)
     listing = repository.tasks_with(projections)
     return await pagination.page(call.tx, listing, page, filters, restrict=own, if_empty=visible)
-
-
-async def _expanded(call: Call, page: PageRequest, project_id: UUID, names: Sequence[str]) -> PageRequest:
-    """Bring up to date what projections show; returns the page with them among its fields."""
-    await refresh_if_asked(call.tx, project_id)
-    return page if page.fields is None else replace(page, fields=",".join((page.fields, *names)))
 
 
 @router.post("", status_code=201, response_model=TaskRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
@@ -120,10 +114,8 @@ async def get_task(
     if projections and as_of is not None:
         raise ValidationFailed(errors=[FieldError("query/expand", "not_as_of", "shows only how it is now")])
     if projections:
-        project = await repository.project_row(call.tx, project_id, call.own_only)
-        await refresh_if_asked(call.tx, project["id"])
-        found = "t.project_id = $2 and t.id = $3"
-        version, image = await entity.get(call.tx, expanded(projections), found, project["id"], identifier)
+        found, own = "t.project_id = $2 and t.id = $3", await fresh_project(call.tx, project_id, call.own_only)
+        version, image = await entity.get(call.tx, expanded(projections), found, own, identifier)
         return Response(image, media_type="application/json", headers={"ETag": etag(version)})
     if as_of is not None:
         project = await repository.project_row(call.tx, project_id, call.own_only)

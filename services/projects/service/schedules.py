@@ -104,13 +104,31 @@ async def recompute(database: Database, context: Context, key: str) -> None:
         await store_schedule(tx, computed)
 
 
+async def fresh_project(tx: Transaction, reference: str, own_only: str | None) -> UUID:
+    """Return a project's id, with its schedule as `refresh_if_asked` leaves it; raises NotFound."""
+    found, values = repository.reference(reference, own_only, "p")
+    rows = await tx.read(
+        f"select p.id, exists ({_ASKED.format('p.id::text')}) as asked from project p"
+        f" where p.organization_id = $1 and {found}",
+        tx.organization_id,
+        *values,
+    )
+    if not rows:
+        raise NotFound
+    if rows[0]["asked"]:
+        await refresh_if_asked(tx, rows[0]["id"])
+    return UUID(str(rows[0]["id"]))
+
+
+_ASKED: Final = f"select 1 from work_pending where organization_id = $1 and kind = '{SCHEDULE}' and key = {{}}"
+
+
 async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
     """Bring the schedule up to date now if a change of the plan waits for it, so that readers see what they wrote.
 
     Where others change the plan at the same time, the schedule there is stays until the worker has come.
     """
-    asked = "select 1 from work_pending where organization_id = $1 and kind = $2 and key = $3"
-    if not await tx.read(asked, tx.organization_id, SCHEDULE, str(project_id)):
+    if not await tx.read(_ASKED.format("$2"), tx.organization_id, str(project_id)):
         return
     computed = await compute_schedule(tx, project_id)
     if await repository.position(tx, project_id) != computed.version:
