@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Final
+from uuid import UUID
 
 from services.projects.domain.plan import Skipped
 
@@ -61,10 +62,12 @@ class Report:
         self._skipped: list[Skipped] = []
         self._more = 0
 
-    def skip(self, kind: str, source_id: str, code: str, detail: str) -> None:
+    def skip(
+        self, kind: str, source_id: str, code: str, detail: str, row: int | None = None, column: str | None = None
+    ) -> None:
         """Note a row, or a part of one, that is left out."""
         if len(self._skipped) < MAX_SKIPPED:
-            self._skipped.append(Skipped(kind, source_id, code, detail))
+            self._skipped.append(Skipped(kind, source_id, code, detail, row, column))
         else:
             self._more += 1
 
@@ -105,6 +108,15 @@ def identifier(row: Row, field: str = "UID") -> str | None:
     if field not in row.texts:
         return None
     return str(integer(row, field, 0, -(2**62), 2**62))
+
+
+def guid(row: Row, field: str) -> str | None:
+    """A GUID; None for what is none, which names nothing."""
+    try:
+        found = UUID(row.texts.get(field, "").strip("{}"))
+    except ValueError:
+        return None
+    return str(found) if found.int else None
 
 
 def flag(row: Row, field: str, *, default: bool = False) -> bool:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from services.projects.domain.import_options import Options
 from services.projects.domain.mspdi import MspdiCheck, read_mspdi
 from services.projects.domain.plan import PlanFile
 from services.projects.domain.primavera import PmxmlCheck, read_pmxml, read_xer, xer_check
+from services.projects.domain.sheets import CsvCheck, XlsxCheck, read_csv, read_xlsx
 
 
 class Check(Protocol):
@@ -18,13 +20,6 @@ class Check(Protocol):
 
     def close(self) -> None:
         """Say that the bytes are complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the sender says of a file that the file does not say itself."""
-
-    encoding: str | None = None  # a codec's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +35,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "mspdi": Format(lambda _: MspdiCheck(), lambda chunks, _: PlanFile({"": read_mspdi(chunks)})),
         "pmxml": Format(lambda _: PmxmlCheck(), lambda chunks, _: read_pmxml(chunks)),
         "xer": Format(lambda of: xer_check(of.encoding), lambda chunks, of: read_xer(chunks, of.encoding)),
+        "csv": Format(lambda of: CsvCheck(of.encoding), read_csv),
+        "xlsx": Format(lambda _: XlsxCheck(), read_xlsx),
     }
 )

@@ -1,6 +1,6 @@
 """The outline of a plan: tasks as an ordered tree, with the positions, levels and codes that follow from it."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -10,6 +10,19 @@ Key = TypeVar("Key", bound=Hashable)
 
 STEP: Final = 1024
 """Positions are given so far apart that a few tasks find room between two without moving others."""
+
+
+def outline_order(parents: Mapping[Key, Key | None]) -> list[Key]:
+    """Tasks, given in the order of their positions, each right before those below it."""
+    below: dict[Key | None, list[Key]] = {}
+    for key, parent in parents.items():
+        below.setdefault(parent if parent in parents else None, []).append(key)
+    ordered: list[Key] = []
+    stack = list(reversed(below.get(None, ())))
+    while stack:
+        ordered.append(stack.pop())
+        stack += reversed(below.get(ordered[-1], ()))
+    return ordered
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ Date-times are naive local wall time of the project; durations and work are work
 currency in major units. Identifiers (`source_id`) are the file's own, as strings.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -126,6 +127,7 @@ class Task:
     cost: Decimal = Decimal(0)
     actual_cost: Decimal = Decimal(0)
     baseline: Baseline | None = None
+    guid: str | None = None  # the same row's in every copy of the file; of rows of our own our id
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,16 @@ class Skipped:
     source_id: str
     code: str
     detail: str
+    row: int | None = None  # of a table, from 1
+    column: str | None = None  # of a table, as a spreadsheet names it
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Columns that a table states of a kind of row, and those that follow from them where they change."""
+
+    stated: frozenset[str]
+    derived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +225,8 @@ class Plan:
     minutes_per_week: int = 2400
     days_per_month: int = 20
     conventions: Conventions = MICROSOFT_PROJECT
+    statements: Mapping[str, tuple[Statement, ...]] | None = None
+    """What a table says of a project that is there already, by kind of row; None: the file says all of everything."""
 
     @property
     def last_date(self) -> date:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,9 +16,10 @@ COLUMNS: Final = (
     "id", "wbs", "outline_level", "name", "is_summary", "is_milestone", "duration_minutes", "predecessors",
     "early_start", "early_finish", "late_start", "late_finish", "total_float_minutes", "free_float_minutes",
     "is_critical", "constraint_type", "constraint_date", "deadline", "percent_complete", "actual_start",
-    "actual_finish", "cost", "actual_cost",
+    "actual_finish", "cost", "actual_cost", "fixed_cost", "work_minutes", "physical_percent_complete", "priority",
+    "is_elapsed_duration", "is_active", "is_manual", "planned_start", "planned_finish", "resources", "guid",
 )  # fmt: skip
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
     LinkType.FINISH_TO_START: "FS",
     LinkType.START_TO_START: "SS",
@@ -43,6 +45,11 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[str]]:
     links: dict[str, list[str]] = {}
     for link in plan.links:
         links.setdefault(link.successor, []).append(_predecessor(link))
+    names = {each.source_id: each.name for each in plan.resources}
+    shares: dict[str, list[str]] = {}
+    for each in plan.assignments:
+        if each.resource_source_id in names:
+            shares.setdefault(each.task_source_id, []).append(_share(names[each.resource_source_id], each.units))
     for task in plan.tasks:
         found = dates.get(task.source_id)
         computed: tuple[object, ...] = (None,) * 7
@@ -56,12 +63,15 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[str]]:
             *map(_cell, (task.is_summary, task.is_milestone, task.duration_minutes)),
             safe(", ".join(links.get(task.source_id, ()))), *map(_cell, computed), str(task.constraint_type),
             *map(_cell, (task.constraint_date, task.deadline, task.percent_complete, task.actual_start,
-                         task.actual_finish, task.cost, task.actual_cost)),
+                         task.actual_finish, task.cost, task.actual_cost, task.fixed_cost, task.work_minutes,
+                         task.physical_percent_complete, task.priority, task.is_elapsed_duration, task.is_active,
+                         task.is_manual, task.start, task.finish)),
+            safe(";".join(shares.get(task.source_id, ()))), task.guid or "",
         ]  # fmt: skip
 
 
 def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that no spreadsheet takes for a formula, nor a reader for one that was guarded."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
@@ -76,6 +86,11 @@ def _cell(value: object) -> str:
 def _predecessor(link: Link) -> str:
     lag = f"{link.lag:+}{UNITS[link.lag_unit]}" if link.lag else ""
     return f"{link.predecessor}{LETTERS[link.type]}{lag}"
+
+
+def _share(name: str, units: Decimal) -> str:
+    quoted = f'"{name.replace(chr(34), chr(39))}"' if set(name) & set(';,[]"') else name
+    return quoted if units == 1 else f"{quoted}[{(units * 100).normalize():f}%]"
 
 
 def icalendar_text(plan: Plan, schedule: Schedule, zone: ZoneInfo, stamp: datetime, project: str) -> str:

@@ -53,6 +53,7 @@ class XmlGuard:
     """
 
     def __init__(self) -> None:
+        self.attributes: dict[str, str] = {}  # of the element that began last
         self._names: dict[str, str] = {}
         parser = expat.ParserCreate(None, NAMESPACE_SEPARATOR, self._names)
         parser.buffer_text = True
@@ -72,7 +73,7 @@ class XmlGuard:
         self._error: PlanFileError | None = None
 
     def started(self, name: str) -> None:
-        """An element begins; its name is `namespace|local` or, without a namespace, `local`."""
+        """An element begins; its name is `namespace|local` or, without a namespace, `local`. See `attributes`."""
 
     def ended(self) -> None:
         """The innermost element ends."""
@@ -127,7 +128,7 @@ class XmlGuard:
         if self._fed - self._parser.CurrentByteIndex > MAX_TOKEN + CHUNK and not final:
             self.refuse("xml_too_large", f"a tag or comment longer than {MAX_TOKEN} bytes")
 
-    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         self._elements += 1
         self._text_length = 0
@@ -135,6 +136,7 @@ class XmlGuard:
             self.refuse("xml_too_deep", f"elements nested deeper than {MAX_DEPTH}")
         if self._elements > MAX_ELEMENTS:
             self.refuse("xml_too_large", f"more than {MAX_ELEMENTS} elements")
+        self.attributes = attributes
         self.started(name)
 
     def _end(self, _name: str) -> None:

@@ -13,6 +13,7 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.mspdi.writing import mspdi_text
+from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
 from services.projects.domain.schedule import Schedule, ScheduledTask
 from services.projects.domain.tables import csv_text, icalendar_text
@@ -66,6 +67,9 @@ def _written(plan: Plan, schedule: Schedule, kind: str, zone: ZoneInfo, stamp: d
 async def _numbered(tx: Transaction, project: asyncpg.Record) -> tuple[Plan, Schedule]:
     """The plan under the whole numbers that its rows came with, new ones for rows without, and its schedule."""
     plan = await load_plan(tx, project)
+    loaded = {task.source_id: task for task in plan.tasks}
+    order = outline_order({uid: task.parent_source_id for uid, task in loaded.items()})
+    plan = replace(plan, tasks=tuple(loaded[uid] for uid in order))
     project_id: UUID = project["id"]
     rows = {kind.name: await repository.rows(tx, kind, project_id) for kind in (TASK, PLAN_RESOURCE, ASSIGNMENT)}
     tasks, resources, assignments = (
@@ -96,6 +100,7 @@ async def _numbered(tx: Transaction, project: asyncpg.Record) -> tuple[Plan, Sch
             replace(
                 task,
                 source_id=tasks[task.source_id],
+                guid=task.source_id,
                 position=place,
                 parent_source_id=tasks.get(task.parent_source_id or ""),
                 calendar_source_id=calendar_of(task.calendar_source_id),

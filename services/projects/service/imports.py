@@ -4,13 +4,15 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import IO, Final
+from typing import IO, Any, Final
 from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
 
-from services.projects.domain.formats import FORMATS, Check, Options
+from services.projects import repository
+from services.projects.domain.formats import FORMATS, Check
+from services.projects.domain.import_options import Options
 from services.projects.domain.plan import Plan, PlanFile
 from services.projects.domain.project import ProjectStatus
 from services.projects.domain.xml_guard import PlanFileError
@@ -125,9 +127,9 @@ async def run_import(database: Database, context: Context, key: str) -> None:
             await _close(tx, row, "cancelled", None)
             return
         arguments = await operations.arguments(tx, row["operation_id"])
+        options = await _options(tx, arguments.get("options", {}), row["target_project_id"])
     author = replace(context, actor=row["actor"], correlation_id=row["request_id"])
     try:
-        options = Options(**arguments.get("options", {}))
         file = await asyncio.to_thread(FORMATS[row["format"]].read, _pieces(row["content"]), options)
         if row["target_project_id"] is not None and len(file.plans) > 1:
             detail = f"the file holds {len(file.plans)} projects, and one project was named to take it"
@@ -145,6 +147,15 @@ async def run_import(database: Database, context: Context, key: str) -> None:
             await _finish(tx, row, "succeeded", None, dry.result)
     else:
         log.info("plan_imported", import_id=key, project_id=result["project_id"])
+
+
+async def _options(tx: Transaction, stated: dict[str, Any], target: UUID | None) -> Options:
+    """Return the sender's options, with what the project that takes a file says where a table cannot."""
+    options = Options(**stated)
+    if target is None:
+        return options
+    project = await repository.project_row(tx, str(target), None)
+    return replace(options, start=project["start"], minutes_per_day=project["minutes_per_day"])
 
 
 async def _merge(

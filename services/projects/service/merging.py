@@ -1,10 +1,9 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,19 +14,20 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.events import PlanImported
+from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.service.breathing import breathe
-from services.projects.service.changes import chunked_events, plan_item
+from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
 from services.projects.service.life_cycle import changeable_project
+from services.projects.service.merge_rows import KINDS, RowMerge, recognized
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
 from shared import entity, messaging
 from shared.db import Transaction
-from shared.entity import Entity
 from shared.errors import NotFound
 from shared.strict_json import dumps
 from shared.types import CURRENCIES, minor_digits
@@ -37,7 +37,6 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
-KINDS: Final = {"link": "dependency"}  # what the reader of files calls otherwise
 
 
 async def find_project(tx: Transaction, source: str, row: Record) -> UUID | None:
@@ -89,6 +88,8 @@ async def merge_plan(
     made by hand are not touched.
     """
     merged = Merged(await _project(tx, plan, project_id, new))
+    if project_id is None:
+        plan = replace(plan, statements=None)  # what a table does not say of a new project is as usual
     project = await changeable_project(tx, str(merged.project_id), None)
     merge = _Merge(tx, merged, plan, project["currency"])
     calendars = await merge.calendars()
@@ -96,10 +97,14 @@ async def merge_plan(
     await merge.dependencies(tasks)
     resources = await merge.resources(calendars)
     await merge.assignments(tasks, resources)
-    await _settle_project(tx, plan, merged, calendars.get(plan.calendar_source_id))
+    if plan.statements is None:
+        await _settle_project(tx, plan, merged, calendars.get(plan.calendar_source_id))
     for skipped in plan.skipped if tell else ():
         kind = KINDS.get(skipped.kind, skipped.kind)
-        merged.note(kind, skipped.source_id, "skipped", code=skipped.code, detail=skipped.detail)
+        place: Row = {} if skipped.row is None else {"row": skipped.row, "column": skipped.column}
+        merged.note(
+            kind, skipped.source_id, "skipped", reason={"code": skipped.code, "detail": skipped.detail, **place}
+        )
     await _record(tx, merged, import_id, _progress_at(plan, project))
     return merged
 
@@ -169,18 +174,12 @@ async def _record(tx: Transaction, merged: Merged, import_id: UUID, progress_at:
     await messaging.record_many(tx, aggregate_id=merged.project_id, events=events)
 
 
-class _Merge:
-    """One merge under way."""
+class _Merge(RowMerge):
+    """One merge under way, kind by kind."""
 
     def __init__(self, tx: Transaction, merged: Merged, plan: Plan, currency: str) -> None:
-        self.tx = tx
-        self.merged = merged
-        self.plan = plan
+        super().__init__(tx, merged, plan)
         self.quantum = Decimal(1).scaleb(-minor_digits(currency))
-
-    def unread(self, kind: str) -> set[str]:
-        """Return what the file holds of a kind but could not be read: it is not gone."""
-        return {s.source_id for s in self.plan.skipped if KINDS.get(s.kind, s.kind) == kind}
 
     def money(self, amount: Decimal | None) -> Decimal | None:
         """Return an amount with the decimals of the currency."""
@@ -192,69 +191,10 @@ class _Merge:
             return amount
         return amount.quantize(self.quantum)
 
-    async def rows(
-        self,
-        kind: Entity,
-        present: Mapping[Hashable, Record],
-        wanted: Mapping[Hashable, tuple[str, Row]],
-        *,
-        same: Callable[[str, object, object], bool] = lambda _name, old, new: old == new,
-        identify: Mapping[Hashable, UUID] = MappingProxyType({}),
-        may_go: Callable[[Record], bool] = lambda _row: True,
-        label: Callable[[Record], str] = lambda row: str(row["source_id"]),
-    ) -> dict[Hashable, UUID]:
-        """Write what is new or different of a kind, delete what came from a file and is gone; returns ids by key."""
-        identifiers: dict[Hashable, UUID] = {}
-        write: list[tuple[UUID, Row]] = []
-        actions: dict[UUID, str] = {}
-        for number, (key, (source_id, values)) in enumerate(wanted.items()):
-            await breathe(number)
-            row = present.get(key)
-            if row is None:
-                identifier, action = identify.get(key) or uuid7(), "created"
-            else:
-                identifier = row["id"]
-                equal = all(same(name, row[name], value) for name, value in values.items())
-                action = "unchanged" if equal else "updated"
-            identifiers[key] = identifier
-            if action != "unchanged":
-                write.append((identifier, values))
-            actions[identifier] = action
-            self.merged.note(kind.name, source_id, action, identifier)
-        unread = self.unread(kind.name)
-        gone = {
-            row["id"]: label(row)
-            for key, row in present.items()
-            if key not in wanted and label(row) not in unread and may_go(row)
-        }
-        for action in ("created", "updated"):
-            await self._write(kind, [w for w in write if actions[w[0]] == action], action)
-        for identifier, version in await entity.delete_many(self.tx, kind, list(gone)):
-            self.merged.note(kind.name, gone[identifier], "deleted", identifier)
-            self._item(kind, identifier, version, "deleted", None)
-        return identifiers
-
-    async def _write(self, kind: Entity, rows: Sequence[tuple[UUID, Row]], action: str) -> None:
-        if not rows:
-            return
-        columns = ["id", "project_id", *rows[0][1]]
-        values = [(identifier, self.merged.project_id, *row.values()) for identifier, row in rows]
-        order = {identifier: number for number, (identifier, _) in enumerate(rows)}
-        images = await entity.write_many(self.tx, kind, columns, values, action=action)
-        for number, image in enumerate(sorted(images, key=lambda image: order[image.id])):
-            await breathe(number)
-            self._item(kind, image.id, image.version, action, image.image)
-
-    def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
-        self.merged.items.append(plan_item(kind, identifier, version, action, image))
-
-    async def present(self, kind: Entity, key: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
-        """Return the rows of a kind that came from a file, by the file's identifiers."""
-        rows = await repository.rows(self.tx, kind, self.merged.project_id)
-        return {name: row for row in rows if (name := key(row)) is not None}
-
     async def calendars(self) -> Mapping[Hashable, UUID]:
         """Merge the calendars."""
+        if self.is_silent(CALENDAR):
+            return {}
         wanted: dict[Hashable, tuple[str, Row]] = {
             calendar.source_id: (
                 calendar.source_id,
@@ -279,13 +219,18 @@ class _Merge:
 
     async def tasks(self, calendars: Mapping[Hashable, UUID], progress_at: datetime) -> Mapping[Hashable, UUID]:
         """Merge the tasks; new ids are made before the write, because tasks name their parents."""
-        present = await self.present(TASK, lambda row: row["source_id"])
+        everything = await repository.rows(self.tx, TASK, self.merged.project_id, "position, id")
+        present = recognized(self.plan.tasks, everything)
         identifiers: dict[Hashable, UUID] = {
             task.source_id: present[task.source_id]["id"] if task.source_id in present else uuid7()
             for task in self.plan.tasks
         }
-        everything = await repository.rows(self.tx, TASK, self.merged.project_id)
         above_hand_made = {row["parent_id"] for row in everything if not row["is_imported"]}
+        of_project = {task.source_id for task in self.plan.tasks if task.outline_level == 0}
+        order = [present[task.source_id]["id"] for task in self.plan.tasks if task.source_id in present]
+        held = set(order)
+        stands = outline_order({row["id"]: row["parent_id"] for row in everything})
+        in_order = len(order) == len(self.plan.tasks) and order == [each for each in stands if each in held]
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for number, task in enumerate(self.plan.tasks):
             await breathe(number)
@@ -293,6 +238,12 @@ class _Merge:
             if identifiers[task.source_id] in above_hand_made:
                 values["is_summary"] = True
             row = present.get(task.source_id)
+            if row is not None and not row["is_imported"] and row["source_id"] != task.source_id:
+                values |= {"source_id": row["source_id"], "is_imported": False}  # made here, and it stays so
+            if row is not None and in_order:
+                values["position"] = row["position"]
+            if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
+                values["parent_id"] = None  # to files everything is below the row that sums up the project
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]
             if row is not None and pushed is not None and pushed > progress_at:
@@ -303,14 +254,18 @@ class _Merge:
                 known = pushed if self.plan.status_date is None else None
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
-        await self._move_up(wanted)
+        await self._move_up({present[key]["id"] for key in wanted if key in present})
         return await self.rows(TASK, present, wanted, identify=identifiers, may_go=lambda row: bool(row["is_imported"]))
 
-    async def _move_up(self, wanted: Mapping[Hashable, object]) -> None:
+    async def _move_up(self, stays: Collection[UUID]) -> None:
         """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""
         rows = {row["id"]: row for row in await repository.rows(self.tx, TASK, self.merged.project_id)}
-        stays = self.unread("task") | {str(key) for key in wanted}
-        leaving = {row["id"] for row in rows.values() if row["is_imported"] and row["source_id"] not in stays}
+        unread = self.unread("task")
+        leaving = {
+            row["id"]
+            for row in rows.values()
+            if row["is_imported"] and row["id"] not in stays and row["source_id"] not in unread
+        }
         for row in rows.values():
             if row["id"] in leaving or row["parent_id"] not in leaving:
                 continue
@@ -323,6 +278,8 @@ class _Merge:
 
     async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
         """Merge the links; one is told by its two tasks and its type."""
+        if self.is_silent(DEPENDENCY):
+            return
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for link in self.plan.links:
             predecessor, successor = tasks[link.predecessor], tasks[link.successor]
@@ -341,17 +298,24 @@ class _Merge:
         rows = await repository.rows(self.tx, TASK, self.merged.project_id)
         names = {row["id"]: row["source_id"] or row["id"] for row in rows}
         unread = self.unread("task")
+        unclear = {name[1:] for name in self.unread("dependency") if name.startswith(">")}
+        stated = set(tasks.values()) | {row["id"] for row in rows if row["is_imported"]}
 
         def label(row: Record) -> str:
             return f"{names.get(row['predecessor_id'], '')}>{names.get(row['successor_id'], '')}"
 
         def may_go(row: Record) -> bool:
-            return not unread & {names.get(row["predecessor_id"]), names.get(row["successor_id"])}
+            ends = {row["predecessor_id"], row["successor_id"]}
+            # What hangs on tasks that no file states, or on cells that could not be read, is not gone.
+            is_known = ends <= stated and names.get(row["successor_id"]) not in unclear
+            return is_known and not unread & {names.get(end) for end in ends}
 
         await self.rows(DEPENDENCY, present, wanted, label=label, may_go=may_go)
 
     async def resources(self, calendars: Mapping[Hashable, UUID]) -> Mapping[Hashable, UUID]:
-        """Merge the resources."""
+        """Merge the resources; those of a table are told by their names, and none is gone for not being named."""
+        if self.plan.statements is not None:
+            return await self._named_resources()
         wanted: dict[Hashable, tuple[str, Row]] = {
             resource.source_id: (
                 resource.source_id,
@@ -371,8 +335,24 @@ class _Merge:
         }
         return await self.rows(PLAN_RESOURCE, await self.present(PLAN_RESOURCE, lambda row: row["source_id"]), wanted)
 
+    async def _named_resources(self) -> Mapping[Hashable, UUID]:
+        present = await self.present(PLAN_RESOURCE, lambda row: row["name"].casefold())
+        missing: dict[Hashable, tuple[str, Row]] = {
+            each.name.casefold(): (
+                each.source_id,
+                {"source_id": each.source_id, "name": each.name, "type": str(each.type), "max_units": each.max_units},
+            )
+            for each in self.plan.resources
+            if each.name.casefold() not in present
+        }
+        made = await self.rows(PLAN_RESOURCE, present, missing, may_go=lambda _row: False)
+        known = {name: row["id"] for name, row in present.items()} | made
+        return {each.source_id: known[each.name.casefold()] for each in self.plan.resources}
+
     async def assignments(self, tasks: Mapping[Hashable, UUID], resources: Mapping[Hashable, UUID]) -> None:
         """Merge the assignments."""
+        if self.is_silent(ASSIGNMENT):
+            return
         wanted: dict[Hashable, tuple[str, Row]] = {
             assignment.source_id: (
                 assignment.source_id,
@@ -393,6 +373,11 @@ class _Merge:
             for assignment in self.plan.assignments
         }
         rows = await repository.rows(self.tx, TASK, self.merged.project_id)
-        unread = {row["id"] for row in rows if row["source_id"] in self.unread("task")}
+        unread = self.unread("task") | self.unread("assignment")
+        unclear = {row["id"] for row in rows if row["source_id"] in unread}
         present = await self.present(ASSIGNMENT, lambda row: row["source_id"])
-        await self.rows(ASSIGNMENT, present, wanted, may_go=lambda row: row["task_id"] not in unread)
+        if self.plan.statements is not None:
+            # A table tells a share by its task and its resource.
+            present = {(row["task_id"], row["resource_id"]): row for row in present.values()}
+            wanted = {(values["task_id"], values["resource_id"]): (name, values) for name, values in wanted.values()}
+        await self.rows(ASSIGNMENT, present, wanted, may_go=lambda row: row["task_id"] not in unclear)

@@ -16,13 +16,15 @@ class Merged:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     items: list[bytes] = field(default_factory=list)
 
-    def note(self, kind: str, source_id: str, action: str, identifier: UUID | None = None, **reason: str) -> None:
+    def note(
+        self, kind: str, source_id: str, action: str, identifier: UUID | None = None, reason: Row | None = None
+    ) -> None:
         """Report what happened to one row of the file."""
         self.counts.setdefault(kind, Counter())[action] += 1
         row: Row = {"kind": kind, "source_id": source_id, "action": action}
         if identifier is not None:
             row["id"] = identifier
-        self.rows.append({**row, **reason})
+        self.rows.append({**row, **(reason or {})})
 
 
 @dataclass(frozen=True, slots=True)

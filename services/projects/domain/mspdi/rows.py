@@ -36,7 +36,7 @@ _CALENDAR: Final[Shape] = {
 }
 _TASK: Final[Shape] = {
     **_texts(
-        "UID Name Type IsNull WBS OutlineNumber OutlineLevel Summary Milestone Active Manual Priority IsSubproject"
+        "UID GUID Name Type IsNull WBS OutlineNumber OutlineLevel Summary Milestone Active Manual Priority IsSubproject"
     ),
     **_texts("ExternalTask Start Finish ManualStart ManualFinish Duration DurationFormat CalendarUID ConstraintType"),
     **_texts("ConstraintDate Deadline IgnoreResourceCalendar LevelingDelay PercentComplete PercentWorkComplete"),

@@ -13,6 +13,7 @@ from services.projects.domain.fields import (
     Report,
     Row,
     flag,
+    guid,
     identifier,
     integer,
     label,
@@ -160,6 +161,7 @@ class TaskReader:
             cost=money(row, "Cost"),
             actual_cost=money(row, "ActualCost"),
             baseline=_baseline(row),
+            guid=guid(row, "GUID"),
         )
 
     def _settled(self, task: Task, has_children: bool, calendars: Mapping[str, object]) -> Task:

@@ -110,6 +110,7 @@ def mspdi_text(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> str:
 def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str:
     fields: Fields = {
         "UID": task.source_id,
+        "GUID": task.guid and task.guid.upper(),
         "ID": task.position,
         "Name": task.name,
         "Active": task.is_active,

@@ -1,0 +1,108 @@
+"""The rows of a CSV file, whatever its encoding and delimiter."""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from services.projects.domain.xml_guard import PlanFileError
+
+Rows = Iterator[tuple[int, list[str]]]
+"""Rows of a table with their numbers, from 1, as a spreadsheet shows them; empty ones are left out."""
+
+MAX_LINE: Final = 1_048_576  # characters
+MAX_COLUMNS: Final = 1_000
+PIECE: Final = 1_048_576
+DEFAULT_ENCODING: Final = "cp1252"
+DELIMITERS: Final = (",", ";", "\t", "|")
+BYTE_ORDER_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_ARCHIVE: Final = b"PK\x03\x04"
+
+
+class CsvCheck:
+    """Checks bytes while they are received: text, not an archive or a program."""
+
+    def __init__(self, encoding: str | None = None) -> None:
+        self._begin = b""
+        self._wide = encoding == "utf-16"
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        if len(self._begin) < 4:
+            self._begin += chunk[:4]
+            if self._begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                self._wide = True
+        if self._begin.startswith(_ARCHIVE):
+            raise PlanFileError("not_csv", "this is an archive; if it is a workbook, import it as xlsx", 1, 1)
+        if not self._wide and b"\0" in chunk:
+            raise PlanFileError("not_csv", "a NUL character: this is no text, or UTF-16 without its first mark", 1, 1)
+
+    def close(self) -> None:
+        """Say that the bytes are complete."""
+        if not self._begin:
+            raise PlanFileError("not_csv", "the file is empty", 1, 1)
+
+
+class Delimited:
+    """A CSV file with its encoding and its delimiter, both recognized."""
+
+    def __init__(self, content: bytes, encoding: str | None = None) -> None:
+        self._content = content
+        self._encoding = _encoding(content, encoding)
+        self.delimiter = self._recognized()
+
+    def rows(self) -> Rows:
+        """The rows; raises PlanFileError."""
+        reader = csv.reader(self._lines(), delimiter=self.delimiter)
+        number = 0
+        try:
+            for number, cells in enumerate(reader, 1):
+                if len(cells) > MAX_COLUMNS:
+                    raise PlanFileError("csv_too_large", f"more than {MAX_COLUMNS} columns", number, 1)
+                if any(cell.strip() for cell in cells):
+                    yield number, cells
+        except csv.Error:
+            detail = f"a cell that never ends, or one of more than {csv.field_size_limit()} characters"
+            raise PlanFileError("csv_malformed", detail, number + 1, 1) from None
+        except UnicodeError:
+            raise PlanFileError("not_csv", "not readable in its encoding", number + 1, 1) from None
+
+    def _lines(self) -> Iterator[str]:
+        text = io.TextIOWrapper(io.BytesIO(self._content), self._encoding, newline="")
+        number = 0
+        while line := text.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+                raise PlanFileError("csv_too_large", f"a line longer than {MAX_LINE} characters", number, 1)
+            yield line
+
+    def _recognized(self) -> str:
+        """The delimiter that the first line has most of, outside of quotes."""
+        first = ""
+        try:
+            first = next((line for line in self._lines() if line.strip()), "")
+        except UnicodeError:
+            raise PlanFileError("not_csv", "not readable in its encoding", 1, 1) from None
+        bare = "".join(first.split('"')[::2])
+        return max(DELIMITERS, key=bare.count)
+
+
+def _encoding(content: bytes, stated: str | None) -> str:
+    for mark, name in BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return name
+    if stated is not None:
+        return stated
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for begin in range(0, len(content), PIECE):
+            decoder.decode(content[begin : begin + PIECE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return DEFAULT_ENCODING
+    return "utf-8"

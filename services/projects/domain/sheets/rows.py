@@ -1,0 +1,205 @@
+"""One row of a table as a task: its cells read, what they leave open filled in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from services.projects.domain.calendars import usual_calendar
+from services.projects.domain.fields import MAX_MONEY, MAX_WORK_MINUTES, Row, label
+from services.projects.domain.import_options import Options
+from services.projects.domain.plan import ConstraintType, Task
+from services.projects.domain.sheets import values
+from services.projects.domain.sheets.headers import Column
+from services.projects.domain.sheets.values import CellError
+from services.projects.domain.tables import FORMULA_STARTS
+from shared.working_time import WorkingTime, compile_calendars, minute_of
+
+MORNING: Final = time(8)
+EVENING: Final = time(17)
+MAX_CELL: Final = 200  # characters of a value that is no text
+MAX_ID: Final = 128
+HUNDRED: Final = Decimal(100)
+_FINISHES: Final = frozenset(
+    {
+        ConstraintType.MUST_FINISH_ON,
+        ConstraintType.FINISH_NO_EARLIER_THAN,
+        ConstraintType.FINISH_NO_LATER_THAN,
+        ConstraintType.MANDATORY_FINISH,
+    }
+)
+_UNDATED: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
+_USUAL: Final = usual_calendar()
+WORKING: Final[WorkingTime] = compile_calendars([_USUAL])[_USUAL.source_id]
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A cell that cannot be read."""
+
+    field: str
+    column: str | None
+    detail: str
+
+
+class Cells:
+    """The cells of a row by field; what cannot be read is collected in `mistakes`."""
+
+    def __init__(
+        self, cells: Sequence[str], columns: Mapping[str, Column], options: Options, *, decimal_comma: bool
+    ) -> None:
+        self.row = Row()
+        self.minutes_per_day = options.minutes_per_day
+        self.mistakes: list[Mistake] = []
+        self._columns = columns
+        self._options = options
+        self._comma = decimal_comma
+        for field, column in columns.items():
+            if column.place < len(cells) and (text := cells[column.place].strip()):
+                self.row.texts[field] = unguarded(text)
+
+    def __contains__(self, field: str) -> bool:
+        return field in self.row.texts
+
+    def text(self, field: str, limit: int = MAX_ID) -> str:
+        """A text without control characters; empty if there is none."""
+        return label(self.row, field, limit=limit)
+
+    def mistake(self, field: str, detail: str) -> None:
+        """Note what is wrong with a cell."""
+        column = self._columns.get(field)
+        self.mistakes.append(Mistake(field, None if column is None else column.letter, f"{field}: {detail}"))
+
+    def value(self, field: str, read: Callable[[str], Value], default: Value) -> Value:
+        """A cell's value; the default if the cell is empty, or wrong, which is noted."""
+        text = self.row.texts.get(field)
+        if text is None:
+            return default
+        try:
+            if len(text) > MAX_CELL:
+                raise CellError(f"longer than {MAX_CELL} characters")
+            return read(text)
+        except CellError as error:
+            self.mistake(field, str(error))
+            return default
+
+    def number(self, field: str, least: Decimal, most: Decimal, default: Decimal = Decimal(0)) -> Decimal:
+        """A number within limits."""
+        return self.value(
+            field, lambda text: values.between(values.number(text, comma=self._comma), least, most), default
+        )
+
+    def money(self, field: str) -> Decimal:
+        """An amount."""
+        return self.number(field, -MAX_MONEY, MAX_MONEY)
+
+    def percent(self, field: str) -> Decimal:
+        """0 to 100."""
+        return self.number(field, Decimal(0), HUNDRED)
+
+    def flag(self, field: str, *, default: bool = False) -> bool:
+        """Yes or no."""
+        return self.value(field, values.flag, default)
+
+    def moment(self, field: str, default: time) -> datetime | None:
+        """A date and time."""
+        order = self._options.date_format
+        return self.value(field, lambda text: values.moment(text, order, default), None)
+
+    def duration(self, field: str, unit: str = "d", most: int | None = None) -> tuple[int, bool] | None:
+        """Minutes, and whether they are of the clock."""
+        stated = self._columns[field].unit if field in self._columns else None
+        limit = {} if most is None else {"most": most}
+        found = self.value(
+            field,
+            lambda text: values.duration(
+                text, self._options.minutes_per_day, comma=self._comma, unit=stated or unit, **limit
+            ),
+            None,
+        )
+        if found is not None and found[0] < 0:
+            self.mistake(field, "less than nothing")
+        return found
+
+
+def unguarded(text: str) -> str:
+    """A text without the mark that kept a spreadsheet from taking it for a formula."""
+    return text[1:] if text[0] == "'" and text[1:2] in {*FORMULA_STARTS} else text
+
+
+def read_task(cells: Cells, uid: str, level: int) -> Task:
+    """The task of a row, whose mistakes are in the cells; what follows from other rows is left open."""
+    start, finish = cells.moment("start", MORNING), cells.moment("finish", EVENING)
+    duration, is_elapsed = _duration(cells, start, finish)
+    milestone = bool(duration == 0 and ("duration" in cells or "duration_minutes" in cells))
+    constraint, date = _constraint(cells)
+    done = cells.percent("percent_complete")
+    actual_start, actual_finish = cells.moment("actual_start", MORNING), cells.moment("actual_finish", EVENING)
+    if actual_finish is not None and "percent_complete" not in cells:
+        done = HUNDRED
+    if done > 0:
+        actual_start = actual_start or start
+    if done == HUNDRED:
+        actual_finish = actual_finish or finish
+    has_begun = done > 0 or actual_start is not None
+    spent = int(duration * done / HUNDRED)
+    remaining = cells.duration("remaining_duration")
+    work = cells.duration("work_minutes", "m", MAX_WORK_MINUTES) or cells.duration("work", "h", MAX_WORK_MINUTES)
+    worked = int(work[0] * done / HUNDRED) if work is not None else 0
+    return Task(
+        source_id=uid,
+        position=0,
+        name=cells.text("name", 512) or ("" if level == 0 else f"Task {uid}"[:512]),
+        outline_level=level,
+        wbs=cells.text("wbs"),
+        is_milestone=cells.flag("is_milestone", default=milestone),
+        is_active=cells.flag("is_active", default=True),
+        is_manual=cells.flag("is_manual"),
+        priority=int(cells.number("priority", Decimal(0), Decimal(1000), Decimal(500))),
+        duration_minutes=duration,
+        is_elapsed_duration=cells.flag("is_elapsed_duration", default=is_elapsed),
+        constraint_type=constraint,
+        constraint_date=date,
+        deadline=cells.moment("deadline", EVENING),
+        start=start,
+        finish=finish,
+        percent_complete=done,
+        physical_percent_complete=cells.percent("physical_percent_complete"),
+        actual_start=actual_start,
+        actual_finish=actual_finish,
+        actual_duration_minutes=spent,
+        remaining_duration_minutes=remaining[0] if remaining else duration - spent if has_begun else None,
+        work_minutes=work[0] if work else 0,
+        actual_work_minutes=worked,
+        remaining_work_minutes=work[0] - worked if work else 0,
+        fixed_cost=cells.money("fixed_cost"),
+        cost=cells.money("cost"),
+        actual_cost=cells.money("actual_cost"),
+        guid=cells.text("guid").lower() or None,
+    )
+
+
+def _duration(cells: Cells, start: datetime | None, finish: datetime | None) -> tuple[int, bool]:
+    """What is stated, else the working time between the dates, else a day."""
+    found = cells.duration("duration_minutes", "m") or cells.duration("duration")
+    if found is not None:
+        return found
+    if start is not None and finish is not None:
+        if finish < start:
+            cells.mistake("finish", "before the start")
+            return 0, False
+        return WORKING.working_minutes(minute_of(start), minute_of(finish)), False
+    return cells.minutes_per_day, False
+
+
+def _constraint(cells: Cells) -> tuple[ConstraintType, datetime | None]:
+    kind = cells.value("constraint_type", values.constraint, ConstraintType.AS_SOON_AS_POSSIBLE)
+    date = cells.moment("constraint_date", EVENING if kind in _FINISHES else MORNING)
+    if kind in _UNDATED:
+        return kind, None
+    if date is None and "constraint_date" not in cells:
+        cells.mistake("constraint_date", "the constraint needs a date")
+    return kind, date

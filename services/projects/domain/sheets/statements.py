@@ -1,0 +1,66 @@
+"""What a table's columns say of rows that are there already."""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from services.projects.domain.plan import Statement
+
+_DATES_OF_PROGRESS: Final = "actual_start actual_finish actual_duration_minutes remaining_duration_minutes"
+_PROGRESS: Final = f"{_DATES_OF_PROGRESS} actual_work_minutes remaining_work_minutes progress_at"
+_CONSTRAINT: Final = "constraint_type constraint_date"
+_COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "wbs": ("work_breakdown_structure", ""),
+        "outline_level": ("parent_id outline_level is_summary", ""),
+        "name": ("name", ""),
+        "duration": ("duration_minutes is_elapsed_duration", "remaining_duration_minutes actual_duration_minutes"),
+        "duration_minutes": ("duration_minutes", "remaining_duration_minutes actual_duration_minutes"),
+        "is_elapsed_duration": ("is_elapsed_duration", ""),
+        "remaining_duration": ("remaining_duration_minutes", "progress_at"),
+        "work": ("work_minutes", "actual_work_minutes remaining_work_minutes"),
+        "work_minutes": ("work_minutes", "actual_work_minutes remaining_work_minutes"),
+        "start": ("planned_start", ""),
+        "finish": ("planned_finish", ""),
+        "constraint_type": (_CONSTRAINT, ""),
+        "deadline": ("deadline", ""),
+        "percent_complete": ("percent_complete", _PROGRESS),
+        "physical_percent_complete": ("physical_percent_complete", ""),
+        "actual_start": ("actual_start", "progress_at"),
+        "actual_finish": ("actual_finish", "percent_complete progress_at"),
+        "cost": ("cost", ""),
+        "actual_cost": ("actual_cost", ""),
+        "fixed_cost": ("fixed_cost", ""),
+        "priority": ("priority", ""),
+        "is_milestone": ("is_milestone", ""),
+        "is_active": ("is_active", ""),
+        "is_manual": ("is_manual", ""),
+    }
+)
+"""For each field the columns of a task that it states, and those that follow from it."""
+
+_LINKS: Final = "lag lag_unit"
+_SHARES: Final = "units"
+_WORK: Final = "work_minutes actual_work_minutes remaining_work_minutes"
+
+
+def statements_of(fields: Collection[str]) -> dict[str, tuple[Statement, ...]]:
+    """The statements of a table with these fields, by kind of row; what a kind has none of stays untouched."""
+    pairs = [_COLUMNS[field] for field in fields if field in _COLUMNS]
+    pairs.append(("position", ""))
+    if "wbs" in fields and "outline_level" not in fields:
+        pairs.append(_COLUMNS["outline_level"])
+    if "constraint_type" not in fields and "start" in fields:
+        pairs.append(("planned_start", _CONSTRAINT))
+    if not {"duration", "duration_minutes"} & set(fields) and {"start", "finish"} <= set(fields):
+        pairs.append(("planned_start planned_finish", "duration_minutes remaining_duration_minutes"))
+    found = {"task": tuple(_statement(*pair) for pair in pairs)}
+    if "predecessors" in fields:
+        found["dependency"] = (_statement(_LINKS, ""),)
+    if "resources" in fields:
+        found["assignment"] = (_statement(_SHARES, _WORK),)
+    return found
+
+
+def _statement(stated: str, derived: str) -> Statement:
+    return Statement(frozenset(stated.split()), frozenset(derived.split()))

@@ -1,0 +1,172 @@
+"""Tables of tasks through the API: what a table does not say of a project stays, and the same table changes nothing."""
+
+import io
+import json
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import openpyxl
+import pytest
+
+from shared.testing.http import Api
+from tests.service.projects.test_imports import EXAMPLE, ended, imported
+
+CSV = {"Content-Type": "text/csv"}
+TABLE = """id,name,duration,start,predecessors,outline_level,resources,% complete
+1,Foundation,,,,1,,
+2,Dig,5d,2026-03-02,,2,Ann[50%];Bob,40
+3,Pour,3d,,2FS+1d,2,Bob,0
+4,Inspect,0d,,3,1,,0
+"""
+
+
+async def table(client: httpx2.AsyncClient, content: str | bytes, kind: str = "csv", **query: str) -> dict[str, Any]:
+    """Import a table and return the operation's result."""
+    body = content.encode() if isinstance(content, str) else content
+    params = {"format": kind, **query}
+    headers = CSV if kind == "csv" else {"Content-Type": "application/octet-stream"}
+    operation = await ended(client, await client.post("/v1/imports", params=params, content=body, headers=headers))
+    assert operation["status"] == "succeeded", operation["problem"]
+    result: dict[str, Any] = operation["result"]
+    return result
+
+
+def actions(result: dict[str, Any]) -> set[str]:
+    return {action for counts in result["report"]["summary"].values() for action in counts}
+
+
+async def rows(client: httpx2.AsyncClient, path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = (await client.get(f"{path}?limit=200{cursor}")).json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def test_a_table_becomes_a_project_and_again_changes_nothing(director: httpx2.AsyncClient) -> None:
+    dry = await table(director, TABLE, dry_run="true")
+    assert (dry["project_id"], dry["report"]["summary"]["task"]) == (None, {"created": 4})
+    first = await table(director, TABLE)
+    assert first["report"]["summary"] == {
+        "calendar": {"created": 1}, "task": {"created": 4}, "dependency": {"created": 2}, "resource": {"created": 2},
+        "assignment": {"created": 3},
+    }  # fmt: skip
+    again = await table(director, TABLE)
+    assert (again["project_id"], again["position"]) == (first["project_id"], first["position"])
+    assert actions(again) == {"unchanged"}
+    items = await rows(director, f"/v1/projects/{first['project_id']}/schedule")
+    dates = {item["source_id"]: (item["early_start"][:10], item["early_finish"][:10]) for item in items}
+    assert dates["2"] == ("2026-03-02", "2026-03-06")
+    assert dates["3"] == ("2026-03-10", "2026-03-12")
+
+
+async def test_a_table_of_some_columns_leaves_the_rest_of_a_project_as_it_is(director: httpx2.AsyncClient) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    path = f"/v1/projects/{project}"
+    before = {task["source_id"]: task for task in await rows(director, f"{path}/tasks")}
+    links, calendars = await rows(director, f"{path}/dependencies"), await rows(director, f"{path}/calendars")
+    lines = ["Key,Title"] + [f"{uid},{task['name']}" for uid, task in before.items()]
+    changed = "\n".join(lines).replace(before["25"]["name"], "Another name")
+    mapping = json.dumps({"id": "Key", "name": "Title"})
+    result = await table(director, changed, project_id=project, mapping=mapping)
+    assert result["report"]["summary"]["task"] == {"unchanged": len(before) - 1, "updated": 1}
+    assert result["report"]["summary"].keys() == {"task"}
+    after = {task["source_id"]: task for task in await rows(director, f"{path}/tasks")}
+    same = before["25"].keys() - {"name", "version", "updated_at"}
+    assert after["25"]["name"] == "Another name"
+    assert {key: after["25"][key] for key in same} == {key: before["25"][key] for key in same}
+    assert await rows(director, f"{path}/dependencies") == links
+    assert await rows(director, f"{path}/calendars") == calendars
+    assert actions(await table(director, changed, project_id=project, mapping=mapping)) == {"unchanged"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "mspdi"])
+async def test_our_own_file_changes_nothing_and_rows_made_by_hand_are_recognized_in_it(
+    director: httpx2.AsyncClient, kind: str
+) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    path = f"/v1/projects/{project}"
+    tasks = await rows(director, f"{path}/tasks")
+    leaf = next(task for task in tasks if task["source_id"] == "25")
+    for body in ({"name": "By hand", "parent_id": leaf["parent_id"]}, {"name": "Named", "source_id": "JIRA-7"}):
+        made = (await director.post(f"{path}/tasks", json=body)).json()
+        link = {"predecessor_id": leaf["id"], "successor_id": made["id"]}
+        assert (await director.post(f"{path}/dependencies", json=link)).status_code == 201
+    before = await rows(director, f"{path}/tasks"), await rows(director, f"{path}/dependencies")
+    content = (await director.get(f"{path}/export?format={kind}")).content
+    result = (await imported(director, content, f"&project_id={project}", kind=kind))["result"]
+    assert actions(result) <= {"unchanged", "skipped"}, result["report"]["summary"]
+    assert (await rows(director, f"{path}/tasks"), await rows(director, f"{path}/dependencies")) == before
+
+
+async def test_what_hangs_on_a_task_made_by_hand_stays_when_the_file_comes_again(director: httpx2.AsyncClient) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    path = f"/v1/projects/{project}"
+    leaf = (await director.get(f"{path}/tasks?source_id=25")).json()["items"][0]
+    made = (await director.post(f"{path}/tasks", json={"name": "By hand"})).json()
+    link = {"predecessor_id": leaf["id"], "successor_id": made["id"]}
+    link = (await director.post(f"{path}/dependencies", json=link)).json()
+    report = (await imported(director, EXAMPLE.read_bytes()))["result"]["report"]
+    assert "deleted" not in report["summary"]["dependency"]
+    assert (await director.get(f"{path}/dependencies/{link['id']}")).status_code == 200
+
+
+async def test_rows_that_cannot_be_read_are_told_by_row_and_column_and_are_not_gone(
+    director: httpx2.AsyncClient,
+) -> None:
+    project = (await table(director, TABLE))["project_id"]
+    broken = TABLE.replace("3,Pour,3d", "3,Pour,three").replace("0d,,3,", "0d,,three,")
+    result = await table(director, broken, project_id=project)
+    told = [(row["row"], row["column"], row["code"]) for row in result["report"]["rows"] if row["action"] == "skipped"]
+    assert told == [(4, "C", "invalid_field"), (5, "E", "invalid_field")]
+    assert "deleted" not in actions(result)
+    assert len(await rows(director, f"/v1/projects/{project}/dependencies")) == 2
+
+
+async def test_a_workbook_is_imported_as_its_table_is(director: httpx2.AsyncClient) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for line in TABLE.splitlines():
+        sheet.append(line.split(","))
+    out = io.BytesIO()
+    book.save(out)
+    first = await table(director, out.getvalue(), "xlsx", sheet=sheet.title)
+    assert first["report"]["summary"]["task"] == {"created": 4}
+    assert actions(await table(director, out.getvalue(), "xlsx")) == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("mapping=x", "invalid"), ("mapping=[]", "invalid"), ("mapping={}", "invalid"),
+        ('mapping={"name":1}', "invalid"), ('mapping={"nonsense":"a"}', "unknown_field"),
+        ("date_format=ydm", "literal_error"),
+    ],
+)  # fmt: skip
+async def test_a_mapping_that_is_none_is_refused(service: Api, organization: UUID, query: str, code: str) -> None:
+    director = service.as_(organization, "pmo_director")
+    response = await director.post(f"/v1/imports?format=csv&{query}", content=TABLE.encode(), headers=CSV)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == code, response.text
+
+
+async def test_what_is_no_table_is_refused_and_leaves_nothing(director: httpx2.AsyncClient) -> None:
+    for kind, content in (
+        ("csv", b""),
+        ("csv", b"PK\x03\x04"),
+        ("xlsx", b"id,name"),
+        ("xlsx", b"PK\x03\x04" + bytes(99)),
+    ):
+        headers = {"Content-Type": "application/octet-stream"}
+        response = await director.post(f"/v1/imports?format={kind}", content=content, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (422, "plan_file_unreadable")
+    headers = {"Content-Type": "application/octet-stream"}
+    response = await director.post("/v1/imports?format=csv", content=b"colour\nred\n", headers=headers)
+    operation = await ended(director, response)
+    assert operation["problem"]["errors"][0]["code"] == "unknown_columns"
+    assert (await director.get("/v1/projects")).json()["items"] == []
