@@ -1,16 +1,22 @@
-"""Each fault point once: a service that dies there, under writes, and comes back without the fault."""
+"""Each fault point: services that die there again and again, under writes, and come back without the fault."""
 
 import asyncio
+import itertools
+import multiprocessing
+import os
 import signal
-import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from multiprocessing.context import ForkServerProcess
 from types import MappingProxyType
 from typing import Final
 
 import psutil
 
+from services import run
 from shared.faults import VARIABLE
+from tests.chaos.figures import summary
 from tests.chaos.ledger import Writers
 from tests.chaos.scenarios import Row, Stage, under_load
 from tests.chaos.stage import Databases, child, killed
@@ -24,54 +30,99 @@ WHERE: Final[Mapping[str, str]] = MappingProxyType(
         "record.after_insert": "projects",
         "transaction.before_commit": "projects",
         "transaction.after_commit": "projects",
-        "relay.after_claim": "projects",
-        "relay.before_publish": "projects",
-        "relay.after_publish": "projects",
-        "relay.before_delete": "projects",
-        "relay.after_delete": "projects",
-        "consumer.after_fetch": "kpi",
-        "consumer.after_lock": "kpi",
-        "consumer.after_effect": "kpi",
-        "consumer.before_commit": "kpi",
-        "consumer.before_ack": "kpi",
+        "relay.after_claim": "kpi",
+        "relay.before_publish": "kpi",
+        "relay.after_publish": "kpi",
+        "relay.before_delete": "kpi",
+        "relay.after_delete": "kpi",
         "worker.before_delete": "kpi",
+        "consumer.after_fetch": "resources",
+        "consumer.after_lock": "resources",
+        "consumer.after_effect": "resources",
+        "consumer.before_commit": "resources",
+        "consumer.before_ack": "resources",
     }
 )
-"""Point -> the service that dies there. Those of parked events and gaps need events out of order: see the tests of
-the consumer, which arm them in a process of their own."""
+"""Point -> the service that dies there; spread, so that three services die at a time. Those of parked events and gaps
+need events out of order: see the tests of the consumer, which arm them in a process of their own."""
+
+_READY: Final = multiprocessing.get_context("forkserver")
+"""Processes that need not import first: most of a start is that, and there are hundreds of deaths."""
+_READY.set_forkserver_preload(["__main__", *(f"services.{service}.main" for service in set(WHERE.values())), __name__])
+
+Death = tuple[str, int]
+"""A point, and at which passing of it the service dies."""
 
 
-async def crash(stage: Stage, point: str, passing: int) -> Row:
-    """Let a service die at a passing of a point while people write."""
-    service = WHERE[point]
+async def crashes(stage: Stage, points: Sequence[str], times: int, seconds: float) -> Row:
+    """Let services die at each of some points so often, or for so long: one death upon the other, then judge."""
+    rounds = [[(point, stage.chance.randint(1, 4)) for point in _mixed(stage, points)] for _ in range(times)]
+    ways: dict[str, list[Death]] = {}
+    for point, passing in itertools.chain.from_iterable(rounds):
+        ways.setdefault(WHERE[point], []).append((point, passing))
+    end = time.monotonic() + seconds
 
     async def deed(_writers: Writers, _databases: Databases) -> str:
-        healthy = psutil.Process(child(stage.system, service))
-        command, variables = healthy.cmdline(), {**healthy.environ(), VARIABLE: f"{point}=kill:{passing}"}
         stage.supervisor.suspend()
         try:
-            killed(healthy)
-            code, seconds = await _until_dead(command, variables)
+            async with AsyncExitStack() as stack, asyncio.TaskGroup() as ways_there:
+                died = [
+                    ways_there.create_task(_deaths(stage, service, deaths, end, stack))
+                    for service, deaths in ways.items()
+                ]
         finally:
             stage.supervisor.resume()
-        assert code == -signal.SIGKILL, f"{service} ended with {code} instead of dying at {point}"
         await stage.back()
-        return f"{service} died after {seconds:.1f} s"
+        lived = [one for way in died for one in way.result()]
+        return f"{len(lived)} of {len(points) * times} deaths; lived p95 / most {summary(lived)} s"
 
-    return await under_load(stage, "P6", f"death at {point}, passing {passing}", deed)
+    return await under_load(stage, "P6", f"death at each of {len(points)} points {times} times", deed)
 
 
-async def _until_dead(command: list[str], variables: Mapping[str, str]) -> tuple[int | None, float]:
-    """Run a service until it dies of its fault; returns its exit code and how long it lived."""
-    began = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        *command, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def _mixed(stage: Stage, points: Sequence[str]) -> list[str]:
+    return stage.chance.sample(points, len(points))
+
+
+async def _deaths(
+    stage: Stage, service: str, deaths: Sequence[Death], end: float, stack: AsyncExitStack
+) -> list[float]:
+    """Let a service die of one fault after the other until an instant; returns how long it lived each time.
+
+    Then it runs without a fault, for the others to have something to do, until the stack ends.
+    """
+    healthy = psutil.Process(child(stage.system, service))
+    variables = healthy.environ()
+    killed(healthy)
+    lived = []
+    for point, passing in deaths:
+        if time.monotonic() >= end:
+            break
+        began = time.monotonic()
+        with _running(service, {**variables, VARIABLE: f"{point}=kill:{passing}"}) as process:
+            await asyncio.to_thread(process.join, DIES_SECONDS)
+            code = process.exitcode
+        assert code == -signal.SIGKILL, f"{service} ended with {code} instead of dying at {point}, passing {passing}"
+        lived.append(time.monotonic() - began)
+    stack.enter_context(_running(service, variables))
+    return lived
+
+
+@contextmanager
+def _running(service: str, variables: Mapping[str, str]) -> Iterator[ForkServerProcess]:
+    process = _READY.Process(target=_serve, args=(service, dict(variables)), daemon=True)
+    process.start()
     try:
-        async with asyncio.timeout(DIES_SECONDS):
-            await process.wait()
-    except TimeoutError:
+        yield process
+    finally:
         process.kill()
-        await process.wait()
-        return None, time.monotonic() - began
-    return process.returncode, time.monotonic() - began
+        process.join()
+
+
+def _serve(service: str, variables: Mapping[str, str]) -> None:
+    """What `pmo serve` does, in a process that has its imports already."""
+    os.environ.clear()
+    os.environ.update(variables)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    run.serve(service, grace=0, linger=0)
