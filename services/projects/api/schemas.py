@@ -183,7 +183,17 @@ class TaskCreate(TaskFields):
     """A new task."""
 
     parent_id: UUID | None = None
-    """The summary it belongs to, of the same project."""
+    """The summary it belongs to, of the same project; null: that of the sibling named, else none."""
+    before_id: UUID | None = None
+    """The sibling to stand before; neither this nor after_id: last below the parent."""
+    after_id: UUID | None = None
+    """The sibling to stand after."""
+
+    @model_validator(mode="after")
+    def _stands_beside_one(self) -> Self:
+        if self.before_id is not None and self.after_id is not None:
+            raise PydanticCustomError("two_siblings", "before_id and after_id exclude each other")
+        return self
 
 
 class TaskUpdate(Patch):

@@ -10,6 +10,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 STEP: Final = 1024
 """Positions are given so far apart that a few tasks find room between two without moving others."""
+ROOM: Final = 64
+"""So far apart they come where some had to move on to make room."""
 
 
 def outline_order(parents: Mapping[Key, Key | None]) -> list[Key]:
@@ -45,7 +47,7 @@ class NoPlace(ValueError):
 class Outline(Generic[Key]):
     """A plan's outline under change; `settle` tells what changed.
 
-    Tasks that stay keep their positions and codes. Only where there is no room left, all positions are given anew.
+    Tasks that stay keep their positions and codes. Only where there is no room left, those that follow make some.
     """
 
     def __init__(self, places: Iterable[Place[Key]], mask: Mask = OUTLINE_NUMBERS) -> None:
@@ -96,10 +98,22 @@ class Outline(Generic[Key]):
         """Return the parent of every task."""
         return {key: place.parent for key, place in self._places.items()}
 
-    def add(self, key: Key, parent: Key | None = None, code: str | None = None) -> None:
-        """Put a new task last below a parent; a code that is given is kept."""
+    def add(
+        self,
+        key: Key,
+        parent: Key | None = None,
+        code: str | None = None,
+        *,
+        before: Key | None = None,
+        after: Key | None = None,
+    ) -> None:
+        """Put a new task below a parent, before or after a sibling, else last; a code that is given is kept.
+
+        Raises NoPlace.
+        """
+        at = self._among_siblings(parent, before, after)
         self._places[key] = Place(key, parent, 0, 1, code or "", is_summary=False, has_fixed_code=code is not None)
-        self._insert([key], parent, len(self._children.get(parent, ())))
+        self._insert([key], parent, at)
 
     def move(
         self, keys: Sequence[Key], parent: Key | None, *, before: Key | None = None, after: Key | None = None
@@ -113,20 +127,26 @@ class Outline(Generic[Key]):
             if above in keys:
                 raise NoPlace("a task cannot be below itself")
             above = self._places[above].parent if above in self._places else None
-        beside = before if before is not None else after
-        if beside is not None and (beside in keys or self._known(self._places[beside].parent) != parent):
-            raise NoPlace("the sibling is not directly below that parent")
+        if before in keys or after in keys:
+            raise NoPlace("a task cannot stand beside itself")
+        self._among_siblings(parent, before, after)
         for key in keys:
             self._take_out(key)
-        siblings = self._children.setdefault(parent, [])
-        at = len(siblings)
-        if beside is not None:
-            at = siblings.index(beside) + (0 if before is not None else 1)
+        at = self._among_siblings(parent, before, after)
         for key in keys:
             self._places[key].parent = parent
             for each in self.branch(key):
                 self._loose[each] = None
         self._insert(keys, parent, at)
+
+    def _among_siblings(self, parent: Key | None, before: Key | None, after: Key | None) -> int:
+        siblings = self._children.get(parent, [])
+        beside = before if before is not None else after
+        if beside is None:
+            return len(siblings)
+        if beside not in self._places or self._known(self._places[beside].parent) != parent:
+            raise NoPlace("the sibling is not directly below that parent")
+        return siblings.index(beside) + (0 if before is not None else 1)
 
     def remove(self, key: Key) -> None:
         """Take out a task that has none below it."""
@@ -174,9 +194,8 @@ class Outline(Generic[Key]):
                 if not place.has_fixed_code:
                     place.code = self._next_code(place)
                 self._codes.add(place.code)
-        if loose and not self._fit(order):
-            for number, key in enumerate(order, 1):
-                self._places[key].position = number * STEP
+        if loose:
+            self._fit(order)
         loose.clear()
         return {key: changed for key in order if (changed := self._changed(key))}
 
@@ -194,20 +213,23 @@ class Outline(Generic[Key]):
         self._numbers[parent_key] = number
         return code
 
-    def _fit(self, order: Sequence[Key]) -> bool:
-        """Place runs of loose tasks between the settled ones around them; tells whether all found room."""
-        last, run = -1, list[Key]()
+    def _fit(self, order: Sequence[Key]) -> None:
+        """Place runs of loose tasks between the settled ones around them; those that leave no room move on.
+
+        If any has to, so many do that each gets some room of its own, and the next to come finds it.
+        """
+        last, run, room = -1, list[Key](), 1
         for key in order:
+            position = self._places[key].position
             if key in self._loose:
                 run.append(key)
-                continue
-            position = self._places[key].position
-            if position - last <= len(run):
-                return False
-            self._spread(run, last, (position - last) / (len(run) + 1))
-            last, run = position, []
+            elif position - last <= len(run) * room:
+                run.append(key)
+                room = ROOM
+            else:
+                self._spread(run, last, (position - last) / (len(run) + 1))
+                last, run, room = position, [], 1
         self._spread(run, last, STEP)
-        return True
 
     def _spread(self, run: Sequence[Key], start: int, step: float) -> None:
         for number, key in enumerate(run, 1):

@@ -1,11 +1,13 @@
 """The statements of a plan's outline, and of what changes in many of its tasks at once."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
+from services.projects.domain.outline import STEP
 from shared.db import Transaction
 
 _TASKS: Final = """
@@ -18,6 +20,49 @@ from task where organization_id = $1 and project_id = $2 order by position, id
 async def task_places(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
     """Return what places the tasks of a project and bounds their changes, in their order."""
     return await tx.fetch(_TASKS, tx.organization_id, project_id)
+
+
+_END: Final = """
+with following as (
+  select position from task where organization_id = $1 and project_id = $2 and position > $3 and outline_level <= $4
+  order by position limit 1
+),
+before as (
+  select position from task where organization_id = $1 and project_id = $2
+    and position < coalesce((select position from following), 2147483647)
+  order by position desc limit 1
+)
+select before.position as last, following.position as next,
+       following.position is not null and exists (
+         select from task where organization_id = $1 and project_id = $2 and position > following.position
+           and parent_id = $5) as scattered,
+       1 + coalesce((select max(substring(work_breakdown_structure from '[0-9]{1,9}$')::int) from task
+         where organization_id = $1 and project_id = $2 and parent_id = $5 and position > $3
+           and position <= before.position), 0) as number
+from before left join following on true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a branch ends."""
+
+    position: int
+    """Free, behind all that is in it."""
+    number: int
+    """Greater than those that its topmost tasks have in their codes."""
+
+
+async def end_of_branch(tx: Transaction, project_id: UUID, parent: asyncpg.Record) -> End | None:
+    """Return where the branch below a task ends; None if there is no room behind it, or its tasks lie apart."""
+    row = await tx.fetchrow(
+        _END, tx.organization_id, project_id, parent["position"], parent["outline_level"], parent["id"]
+    )
+    assert row is not None
+    if row["next"] is None:
+        return End(row["last"] + STEP, row["number"])
+    room = row["next"] - row["last"]
+    return None if room < 2 or row["scattered"] else End(row["last"] + max(room // 8, 1), row["number"])
 
 
 async def calendar_ids(tx: Transaction, project_id: UUID) -> set[UUID]:

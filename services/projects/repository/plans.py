@@ -240,17 +240,12 @@ async def check_calendar(tx: Transaction, project_id: UUID, calendar_id: object)
 PLACE: Final = {
     "position": "(select coalesce(max(position), 0) + 1024 from task"
     " where organization_id = $1 and project_id = {project_id})",
-    "work_breakdown_structure": "{work_breakdown_structure}::text || 1 + coalesce("
-    "(select substring(work_breakdown_structure from '[0-9]{{1,9}}$')::int from task"
-    " where organization_id = $1 and project_id = {project_id} and outline_level > 0"
-    " and coalesce(parent_id = {parent_id}, {parent_id} is null and parent_id is null)"
-    " order by position desc limit 1), 0)",
+    "work_breakdown_structure": "(select 1 + coalesce(max(number), 0) from"
+    " (select substring(work_breakdown_structure from '[0-9]{{1,9}}$')::int as number from task"
+    " where organization_id = $1 and project_id = {project_id} and outline_level = 1"
+    " order by position desc limit 32) l)::text",
 }
-"""A new task's place: last in the plan, numbered after its last sibling, below the given code of its parent.
-
-The siblings are not found with `is not distinct from`: of that PostgreSQL believes that next to no row fulfils it, and
-would rather read and sort the whole plan for each new task than look from its end.
-"""
+"""A new task's place at the top: last in the plan, numbered after the last ones there (some may have moved)."""
 
 
 async def project_image(tx: Transaction, project_id: UUID) -> str:

@@ -11,10 +11,12 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.custom_fields import Definition
+from services.projects.domain.outline import NoPlace
 from services.projects.domain.progress import Progress
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
     CurrencyMismatch,
+    MoveNotPossible,
     NewerProgressKnown,
     ReferenceInvalid,
     TaskHasChildren,
@@ -127,25 +129,37 @@ def stated_progress(
 async def create_task(
     tx: Transaction, reference: str, own_only: str | None, values: Mapping[str, object], cost: Money | None
 ) -> Written:
-    """Add a task at the end of the plan, or below a summary; asks for a new schedule."""
+    """Add a task below a parent, before or after a sibling, else last; asks for a new schedule."""
     project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     fields = new_task(project, await custom_fields.definitions(tx, TASK), values, cost)
     code = fields.pop("work_breakdown_structure", None)
-    parent_id = fields.get("parent_id")
-    prefix, level = "", 1
-    if isinstance(parent_id, UUID):
-        parent = await _parent(tx, project_id, parent_id)
-        prefix, level = f"{parent['work_breakdown_structure']}.", parent["outline_level"] + 1
+    before, after = (_identifier(fields.pop(name, None)) for name in ("before_id", "after_id"))
+    if (beside := before or after) is not None:
+        sibling = await _named(tx, project_id, beside, "/before_id" if before else "/after_id")
+        fields["parent_id"] = fields.get("parent_id") or sibling["parent_id"]
+    parent_id = _identifier(fields.get("parent_id"))
+    fields |= {"project_id": project_id, "outline_level": 1}
+    is_usual = code is None and beside is None and project["code_mask"] == USUAL_MASK
+    computed = repository.PLACE
+    if parent_id is not None:
+        parent = await _named(tx, project_id, parent_id, "/parent_id")
+        fields["outline_level"] = parent["outline_level"] + 1
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
-    fields |= {"project_id": project_id, "work_breakdown_structure": prefix, "outline_level": level}
+        end = await outlines.end_of_branch(tx, project_id, parent) if is_usual else None
+        computed, is_usual = {}, end is not None
+        if end is not None:
+            own_code = f"{parent['work_breakdown_structure']}.{end.number}"
+            fields |= {"position": end.position, "work_breakdown_structure": own_code}
     await repository.check_calendar(tx, project_id, fields.get("calendar_id"))
-    computed = repository.PLACE
-    if code is not None or project["code_mask"] != USUAL_MASK:
+    if not is_usual:
         identifier = fields["id"] = uuid7()
         outline = await load_outline(tx, project)
-        outline.add(identifier, parent_id if isinstance(parent_id, UUID) else None, None if code is None else str(code))
+        try:
+            outline.add(identifier, parent_id, None if code is None else str(code), before=before, after=after)
+        except NoPlace as error:
+            raise MoveNotPossible(f"{str(error).capitalize()}.") from error
         settled = outline.settle()
         fields |= settled.pop(identifier)
         await write_outline(tx, project_id, settled)
@@ -158,16 +172,20 @@ async def create_task(
     return written
 
 
-async def _parent(tx: Transaction, project_id: UUID, parent_id: UUID) -> asyncpg.Record:
+def _identifier(value: object) -> UUID | None:
+    return value if isinstance(value, UUID) else None
+
+
+async def _named(tx: Transaction, project_id: UUID, task_id: UUID, pointer: str) -> asyncpg.Record:
     row = await tx.fetchrow(
         f"select {TASK.columns} from task t where organization_id = $1 and project_id = $2 and id = $3 for update",
         tx.organization_id,
         project_id,
-        parent_id,
+        task_id,
     )
     if row is None:
         detail = "names no task of this project"
-        raise ReferenceInvalid(errors=[FieldError("/parent_id", "unknown_reference", detail)])
+        raise ReferenceInvalid(errors=[FieldError(pointer, "unknown_reference", detail)])
     return row
 
 

@@ -115,3 +115,48 @@ async def test_a_project_is_made_from_a_template(story: Story, service: Api, org
     assert (first["percent_complete"], first["actual_finish"]) == (0, None)
     assert first["deadline"] == "2027-01-29T17:00:00+00:00"
     assert (await second.starts())["s1"] == "01-06T08:00"
+
+
+async def create(story: Story, name: str, **where: str) -> httpx2.Response:
+    """Add a task where names say."""
+    body = {"name": name, **{key: story.ids[value] for key, value in where.items()}}
+    made = await story.client.post(f"{story.path}/tasks", json=body)
+    if made.status_code == 201:
+        story.ids[name] = made.json()["id"]
+    return made
+
+
+async def test_a_new_task_stands_last_in_its_branch_or_beside_a_sibling(story: Story) -> None:
+    for name, where in (
+        ("a1", {"parent_id": "a"}),
+        ("a2", {"parent_id": "a"}),
+        ("a11", {"parent_id": "a1"}),
+        ("s3", {"parent_id": "s"}),
+        ("s0", {"before_id": "s1"}),
+        ("a12", {"parent_id": "a1", "after_id": "a11"}),
+        ("b0", {"before_id": "b"}),
+        ("last", {}),
+    ):
+        assert (await create(story, name, **where)).status_code == 201
+    assert await names(story) == "a ..a1 ....a11 ....a12 ..a2 b0 b c s ..s0 ..s1 ..s2 ..s3 last"
+    listed = (await story.client.get(f"{story.path}/tasks", params={"fields": "name"})).json()["items"]
+    assert " ".join(item["name"] for item in listed) == "a a1 a11 a12 a2 b0 b c s s0 s1 s2 s3 last"
+    codes = {name: code for name, code, _ in await outline(story)}
+    assert (codes["a1"], codes["a11"], codes["a12"], codes["a2"]) == ("1.1", "1.1.1", "1.1.2", "1.2")
+    assert len(set(codes.values())) == len(codes)
+
+
+async def test_a_branch_takes_any_number_of_new_tasks_in_their_order(story: Story) -> None:
+    made = [f"a{number}" for number in range(60)]
+    for name in made:
+        assert (await create(story, name, parent_id="a")).status_code == 201
+    assert await names(story) == f"a {' '.join('..' + name for name in made)} b c s ..s1 ..s2"
+
+
+async def test_a_place_that_cannot_be_is_refused(story: Story) -> None:
+    apart = await create(story, "x", parent_id="s", after_id="b")
+    assert (apart.status_code, apart.json()["code"]) == (409, "move_not_possible")
+    assert (await create(story, "x", before_id="a", after_id="b")).status_code == 422
+    body = {"name": "x", "after_id": "01981c7a-5d10-7cc3-9f5b-3c1f0f6f7f10"}
+    unknown = await story.client.post(f"{story.path}/tasks", json=body)
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/after_id")

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.projects.domain.codes import InvalidMask, Mask
-from services.projects.domain.outline import STEP, NoPlace, Outline, Place
+from services.projects.domain.outline import NoPlace, Outline, Place
 
 
 def dense(count: int) -> Outline[int]:
@@ -46,14 +46,32 @@ def test_moves_keep_order_levels_positions_and_codes_together(moves: list[tuple[
             assert told.get(key, {}).get(name, was) == now
 
 
-def test_only_the_first_move_in_a_dense_plan_gives_all_positions_anew() -> None:
+def test_only_the_first_move_in_a_dense_plan_makes_room_behind_it() -> None:
     outline = dense(100)
     outline.move([50], None, before=3)
-    assert len(outline.settle()) == 100
+    assert len(outline.settle()) == 97
     settled = Outline([outline[key] for key in outline])
     settled.move([70], None, before=3)
     assert list(settled.settle()) == [70]
     check(settled)
+
+
+def test_what_follows_moves_on_only_as_far_as_there_is_no_room() -> None:
+    places = [Place(key, None, at, 1, str(key), is_summary=False) for key, at in enumerate((0, 1, 2, 900, 901))]
+    outline = Outline(places)
+    outline.add(5, before=1)
+    assert set(outline.settle()) == {5, 1, 2}
+    check(outline)
+
+
+def test_a_plan_whose_branches_lie_apart_comes_together() -> None:
+    places = [Place(key, parent, key, 1 if parent is None else 2, str(key), is_summary=parent is None and key == 0)
+              for key, parent in ((0, None), (1, None), (2, 0), (3, None))]  # fmt: skip
+    outline = Outline(places)
+    outline.add(4, 0)
+    outline.settle()
+    assert list(outline) == [0, 2, 4, 1, 3]
+    check(outline)
 
 
 def test_a_new_task_stands_behind_its_last_sibling() -> None:
@@ -67,7 +85,8 @@ def test_a_new_task_stands_behind_its_last_sibling() -> None:
     outline.add(12, 0)
     outline.settle()
     assert outline[12].code == "1.1"
-    assert outline[2].position % STEP == 0
+    positions = [outline[key].position for key in outline]
+    assert positions == sorted(set(positions))
 
 
 def test_masks_count_in_numbers_and_letters() -> None:
