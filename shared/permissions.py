@@ -16,6 +16,11 @@ class Permission(StrEnum):
     PROJECT_DELETE = "project.delete"
     PROJECT_APPROVE = "project.approve"
     PROJECT_OVERRIDE = "project.override"
+    INTAKE_READ = "intake.read"
+    INTAKE_SUBMIT = "intake.submit"
+    INTAKE_ASSESS = "intake.assess"
+    INTAKE_DECIDE = "intake.decide"
+    INTAKE_MANAGE = "intake.manage"
     HIERARCHY_READ = "hierarchy.read"
     CUSTOMER_MANAGE = "customer.manage"
     PORTFOLIO_MANAGE = "portfolio.manage"
@@ -62,6 +67,7 @@ class Role(StrEnum):
 _READ: Final = (
     Permission.SELF_READ,
     Permission.PROJECT_READ,
+    Permission.INTAKE_READ,
     Permission.HIERARCHY_READ,
     Permission.CUSTOM_FIELD_READ,
     Permission.PLAN_READ,
@@ -94,13 +100,23 @@ GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
         Role.PMO_DIRECTOR: _all(*Permission),
         Role.PMO_MANAGER: _all(*(one for one in Permission if one is not Permission.PROJECT_OVERRIDE)),
         Role.PMO_ANALYST: _all(
-            *_READ, Permission.PLAN_ASSESS, Permission.HISTORY_READ, Permission.EVENT_READ, Permission.STREAM_READ
+            *_READ,
+            Permission.INTAKE_SUBMIT,
+            Permission.INTAKE_ASSESS,
+            Permission.PLAN_ASSESS,
+            Permission.HISTORY_READ,
+            Permission.EVENT_READ,
+            Permission.STREAM_READ,
         ),
-        Role.PROJECT_MANAGER: _own(*_READ, *_PLANNING, Permission.HISTORY_READ, Permission.EVENT_READ),
-        Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.BASELINE_APPROVE),
+        Role.PROJECT_MANAGER: _own(
+            *_READ, *_PLANNING, Permission.INTAKE_SUBMIT, Permission.HISTORY_READ, Permission.EVENT_READ
+        ),
+        Role.EXECUTIVE: _all(*_READ, Permission.STREAM_READ, Permission.INTAKE_SUBMIT, Permission.BASELINE_APPROVE),
         Role.TEAM_MEMBER: _own(
             Permission.SELF_READ,
             Permission.PROJECT_READ,
+            Permission.INTAKE_READ,
+            Permission.INTAKE_SUBMIT,
             Permission.CUSTOM_FIELD_READ,
             Permission.PLAN_READ,
             Permission.OPERATION_READ,

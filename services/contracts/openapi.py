@@ -23,6 +23,7 @@ TAGS: Final = {
     "customers": "Whom projects are done for.",
     "portfolios": "What is decided on together, and how it adds up.",
     "programmes": "Projects that are managed together.",
+    "intake": "Requests for projects: submitted, assessed, ranked and decided.",
     "projects": "Projects and their key data.",
     "custom-fields": "Fields that the organization adds to what there is.",
     "tasks": "The work breakdown structure of a project.",

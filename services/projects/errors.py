@@ -181,6 +181,30 @@ class BaselineDecided(Conflict):
     cure = "Request another baseline."
 
 
+class IntakeDecided(Conflict):
+    """The request's state does not allow this."""
+
+    code, title = "intake_decided", "The state of the request does not allow this"
+    cause = "It is still a draft, or it was decided or withdrawn already; detail says which state it is in."
+    cure = "Submit a draft first; make a new request for what is decided."
+
+
+class NotAssessed(Conflict):
+    """Nobody has scored the request."""
+
+    code, title = "not_assessed", "Nobody has scored the request"
+    cause = "The organization has criteria, and a request is approved after it was assessed by some of them."
+    cure = "Have it assessed first; it can be rejected or deferred without."
+
+
+class AssessmentExists(Conflict):
+    """The caller has assessed the request already."""
+
+    code, title = "assessment_exists", "You have assessed this request already"
+    cause = "Each assessor assesses a request once."
+    cure = "Change the assessment that there is."
+
+
 class OwnRequest(Forbidden):
     """Who asks does not decide, and nobody withdraws what another asked for."""
 

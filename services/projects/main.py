@@ -13,6 +13,9 @@ from services.projects.api import (
     dependencies,
     exports,
     imports,
+    intake,
+    intake_assessments,
+    intake_criteria,
     portfolio_items,
     portfolios,
     programmes,
@@ -27,6 +30,7 @@ from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
+from services.projects.service.intake_assessments import RESCORE, rescore
 from services.projects.service.projects import SCHEDULE
 from services.projects.service.schedules import recompute
 from services.projects.settings import Settings
@@ -43,6 +47,9 @@ ROUTERS: Final = (
     portfolio_items.router,
     programmes.router,
     custom_fields.router,
+    intake.router,
+    intake_assessments.router,
+    intake_criteria.router,
     projects.router,
     transitions.router,
     tasks.router,
@@ -70,6 +77,6 @@ def create_app(settings: Settings) -> ASGIApp:
         title=TITLE,
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
-        work={IMPORT_WORK: run_import, SCHEDULE: recompute},
+        work={IMPORT_WORK: run_import, SCHEDULE: recompute, RESCORE: rescore},
         owned=AUDITED,
     )

@@ -19,6 +19,14 @@ OF_HIERARCHY: Final = (
     _patch("update_programme", "/v1/programmes/{id}", {"name": "Other"}),
     _patch("update_custom_field", "/v1/custom-fields/{id}", {"name": "Other"}),
     _patch("update_portfolio_item", "/v1/portfolios/{id}/items/{id}", {"weight": 2}),
+    _patch("update_intake_request", "/v1/intake-requests/{id}", {"title": "Other"}),
+    _patch("update_intake_criterion", "/v1/intake-criteria/{id}", {"weight": 2}),
+    _patch("update_intake_assessment", "/v1/intake-requests/{id}/assessments/{id}", {"note": "Other"}),
+    Write("create_intake_assessment", "POST", "/v1/intake-requests/{id}/assessments", {}),
+    Write("withdraw_intake_request", "POST", "/v1/intake-requests/{id}/withdrawal", {"reason": "New"}),
+    Write(
+        "decide_intake_request", "POST", "/v1/intake-requests/{id}/decisions", {"decision": "rejected", "reason": "x"}
+    ),
     Write("create_portfolio_item", "POST", "/v1/portfolios/{id}/items", {"project_id": NOTHING}),
 )
 """Writes of what is named in their path."""
@@ -33,8 +41,14 @@ def one_of_each(caller: Caller, project: str, name: str) -> dict[str, str]:
         return str(response.json()["id"])
 
     customer = made("/v1/customers", name=name)
+    request = made("/v1/intake-requests", title=name, requester=f"{name} asks")
+    submitted = caller("POST", f"/v1/intake-requests/{request}/submission", headers={"if-match": '"1"'})
+    assert submitted.status_code == 200, submitted.text
     portfolio = made("/v1/portfolios", name=name, customer_id=customer)
     return {
+        "request_id": request,
+        "criterion_id": made("/v1/intake-criteria", name=name),
+        "intake_assessment_id": made(f"/v1/intake-requests/{request}/assessments", note=name),
         "customer_id": customer,
         "portfolio_id": portfolio,
         "programme_id": made("/v1/programmes", name=name, portfolio_id=portfolio),

@@ -34,7 +34,7 @@ class ScheduleSummaryRead(Schema):
     """When the first task starts, in the project's time zone."""
     project_finish: Text | None
     """When the last task finishes, in the project's time zone."""
-    problem: dict[str, Any] | None
+    problem: Text | None
     """Why there is no schedule of the present plan."""
 
 

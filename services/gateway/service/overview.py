@@ -26,6 +26,10 @@ PARTS: Final[Mapping[str, tuple[str, tuple[str, ...], Mapping[str, str]]]] = {
 """Part -> service, path and query; `{}` stands for the project."""
 
 
+SUMMARY: Final = ("revision", "time_zone", "project_start", "project_finish", "problem")
+"""What of a schedule's page is told at a glance."""
+
+
 async def overview(services: Services, project: str) -> bytes:
     """Return the overview as JSON, without the parts that are missing; raises NotFound if the project is not there.
 
@@ -89,7 +93,7 @@ def _check_project(reply: Reply | Problem) -> None:
 
 def _schedule(body: bytes) -> object:
     page: dict[str, object] = orjson.loads(body)
-    return {name: value for name, value in page.items() if name not in {"items", "next_cursor"}}
+    return {name: page.get(name) for name in SUMMARY}
 
 
 def _code(reply: Reply | Problem) -> str:

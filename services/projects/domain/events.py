@@ -15,6 +15,7 @@ from services.projects.domain.images import (
     ProjectRead,
     TaskRead,
 )
+from services.projects.domain.intake_events import INTAKE_EVENTS
 from services.projects.domain.life_cycle_images import TransitionRead
 from services.projects.domain.quality.images import ScheduleAssessmentRead
 from shared.events import EntityEvent, Event
@@ -299,5 +300,6 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     InboundApplied,
     InboundRejected,
     *HIERARCHY_EVENTS,
+    *INTAKE_EVENTS,
 )
 """Everything this service publishes."""

@@ -38,6 +38,7 @@ class FieldOwner(StrEnum):
     PROGRAMME = "programme"
     PROJECT = "project"
     TASK = "task"
+    INTAKE_REQUEST = "intake_request"
 
 
 class FieldType(StrEnum):

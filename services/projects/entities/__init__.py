@@ -2,6 +2,7 @@
 
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
 from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME
+from services.projects.entities.intake import INTAKE_ASSESSMENT, INTAKE_CRITERION, INTAKE_REQUEST
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
 from services.projects.entities.project import IMPORT, PROJECT, PROJECT_TRANSITION
 from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
@@ -16,6 +17,9 @@ __all__ = [
     "CUSTOM_FIELD",
     "DEPENDENCY",
     "IMPORT",
+    "INTAKE_ASSESSMENT",
+    "INTAKE_CRITERION",
+    "INTAKE_REQUEST",
     "PLAN_RESOURCE",
     "PORTFOLIO",
     "PORTFOLIO_ITEM",

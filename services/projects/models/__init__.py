@@ -12,6 +12,7 @@ from services.projects.models.hierarchy import (
     ProgrammeRow,
 )
 from services.projects.models.imports import ImportRow
+from services.projects.models.intake import IntakeAssessmentRow, IntakeCriterionRow, IntakeRequestRow
 from services.projects.models.plan import (
     AssignmentRow,
     CalendarRow,
@@ -40,6 +41,9 @@ __all__ = [
     "CustomerRow",
     "DependencyRow",
     "ImportRow",
+    "IntakeAssessmentRow",
+    "IntakeCriterionRow",
+    "IntakeRequestRow",
     "KeyCounterRow",
     "PlanResourceRow",
     "PortfolioItemRow",
