@@ -1,24 +1,32 @@
 """The backward pass: how late each task may lie without making the project later."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from services.projects.domain.plan import ConstraintType, LinkType, Task
+from services.projects.domain.plan import ConstraintType, Task
+from services.projects.domain.schedule.bond import Bond, hold_back
 from services.projects.domain.schedule.forward import Early
-from services.projects.domain.schedule.network import Bond, Network, State
+from services.projects.domain.schedule.network import NEVER, Network, State
 from shared.working_time import minute_of
 
-_START_FIXED = frozenset({State.STARTED, State.DONE, State.FIXED})
+_EARLIEST: Final = State.EARLIEST
+_START_FIXED: Final = frozenset({State.STARTED, State.DONE, State.FIXED})
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Late dates by node; what it asks of its predecessors differs once it has begun, and by its leveling delay."""
+    """Late dates by node."""
 
     start: list[int]
     finish: list[int]
-    asked: list[int]  # instead of the start
-    asked_finish: list[int]
-    index: list[int]  # the working index of a plain node's start
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What the successors seen so far allow, by node."""
+
+    start: list[int]
+    finish: list[int]
 
 
 def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: bool = False) -> Late:
@@ -26,81 +34,81 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
 
     `own_horizon` measures a task without open successors against its own early finish (several critical paths).
     """
-    count = len(network.states)
-    late = Late([horizon] * count, [horizon] * count, [horizon] * count, [horizon] * count, [0] * count)
-    start, finish, asked, asked_finish, indices = late.start, late.finish, late.asked, late.asked_finish, late.index
-    states, efforts, durations, tasks = network.states, network.efforts, network.durations, network.tasks
-    leads, bonds_out, plain, closed = network.leads, network.bonds_out, network.plain, network.closed
-    for node in reversed(network.order):
-        at = horizon
-        if own_horizon and not _has_open_successor(network, node):
-            at = min(at, early.finish[node])
-        for after in leads[node]:
-            if asked[after] < at and not closed[after]:
-                at = asked[after]
-        if node in bonds_out:
-            at = _bound(network, node, at, early, late)
+    efforts, durations, plain, closed = network.efforts, network.durations, network.plain, network.closed
+    waits, bonds = network.waits, network.bonds
+    start, finish = [horizon] * len(plain), [horizon] * len(plain)
+    until, begin_until = [horizon] * len(plain), [NEVER] * len(plain)
+    late, bounds = Late(start, finish), _Bounds(begin_until, until)
+    if own_horizon:
+        for node in _open_ends(network):
+            until[node] = min(horizon, early.finish[node])
+    for node in network.order:
         if plain[node]:
             working = efforts[node].working
-            index = working.index(at)
-            finish[node] = asked_finish[node] = working.finish_at(index)
-            index -= durations[node]
-            indices[node] = index
-            start[node] = asked[node] = working.start_at(index)
-        elif states[node] in {State.PASS, State.EARLIEST}:
-            at = min(at, network.latest.get(node, at))
-            start[node] = finish[node] = asked[node] = asked_finish[node] = at
-        elif states[node] is State.SPAN:
-            start[node] = finish[node] = horizon
-        elif states[node] is State.DONE:
-            asked[node] = asked_finish[node] = at
-            start[node], finish[node] = early.start[node], early.finish[node]
+            index = working.index[until[node]]
+            if begin_until[node] != NEVER:
+                index = min(index, working.index[begin_until[node]] + durations[node])
+            finish[node] = working.finish_at[index]
+            # A finish before a break is as good as the work's next start: predecessors elsewhere may use it.
+            asked_finish = working.start_at[index]
+            asked = start[node] = working.start_at[index - durations[node]]
         else:
-            _place(network, node, at, early, late)
-            delay = network.delays.get(node, 0)
-            asked[node], asked_finish[node] = start[node] - delay, finish[node] - delay
-            if states[node] is State.STARTED and not network.minds_data_date:
-                asked[node] = _resumption(network, node, tasks[node], early, late)
-                start[node] = early.start[node]
+            asked, asked_finish = _lie(network, node, early, late, bounds)
+        if closed[node]:
+            continue
+        for before in waits[node]:
+            present = until[before]
+            until[before] = asked if asked < present else present
+        if bonds[node]:
+            hold_back(_holding(network, node, early), asked, asked_finish, begin_until, until)
     return late
 
 
-def _has_open_successor(network: Network, node: int) -> bool:
-    return any(not network.closed[after] for after in network.leads[node]) or any(
-        not network.closed[bond.other] for bond in network.bonds_out.get(node, ())
-    )
+def _open_ends(network: Network) -> set[int]:
+    """Nodes without open successors."""
+    followed: set[int] = set()
+    for node in network.order:
+        if not network.closed[node]:
+            followed.update(network.waits[node], (bond[0] for bond in network.bonds[node]))
+    return set(network.order) - followed
 
 
-def _bound(network: Network, node: int, at: int, early: Early, late: Late) -> int:
-    """The latest finish, not after `at`, that all outgoing bonds allow."""
-    for bond in network.bonds_out[node]:
-        if network.closed[bond.other]:
-            continue
-        to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
-        # A finish before a break is as good as the work's next start: predecessors on other calendars may use it.
-        asked = (
-            late.asked[bond.other] if to_start else network.efforts[bond.other].settle(late.asked_finish[bond.other])
-        )
-        bound = bond.advanced(asked)
-        if bond.type in {LinkType.START_TO_START, LinkType.START_TO_FINISH}:
-            fixed = network.states[node] in _START_FIXED and (node not in network.rests or node in network.begun)
-            if fixed or not _drives(network, node, bond, early):
-                continue
-            duration = network.durations[node]
-            bound = network.efforts[node].finish(bound, network.rests.get(node, duration), duration)
-        at = min(at, bound)
-    return at
+def _holding(network: Network, node: int, early: Early) -> list[Bond]:
+    """A node's bonds; under a summary's start that of the earliest subtask alone: the others do not hold it."""
+    bonds = network.bonds[node]
+    if network.states[node] is _EARLIEST:
+        return [min(bonds, key=lambda bond: (early.start[bond[0]], bond[0]))]
+    return bonds
 
 
-def _drives(network: Network, node: int, bond: Bond, early: Early) -> bool:
-    """False for all but the earliest subtask under a summary's start: the others do not hold it."""
-    if network.states[bond.other] is not State.EARLIEST:
-        return True
-    rivals = network.bonds_in[bond.other]
-    return node == min((rival.other for rival in rivals), key=lambda other: (early.start[other], other))
+def _lie(network: Network, node: int, early: Early, late: Late, bounds: _Bounds) -> tuple[int, int]:
+    """Note late dates of a node that more than links binds; returns the start and finish that it asks of others."""
+    state, duration, at = network.states[node], network.durations[node], bounds.finish[node]
+    held = network.rests.get(node)
+    begin = bounds.start[node]
+    if begin != NEVER and (state not in _START_FIXED or (held is not None and node not in network.begun)):
+        at = min(at, network.efforts[node].finish(begin, duration if held is None else held, duration))
+    match state:
+        case State.SPAN:  # asks nothing: it lies at the horizon until all others lie
+            return late.start[node], network.efforts[node].settle(late.finish[node])
+        case State.PASS | State.EARLIEST:
+            at = min(at, network.latest.get(node, at))
+            late.start[node] = late.finish[node] = at
+            return at, at
+        case State.DONE:
+            late.start[node], late.finish[node] = early.start[node], early.finish[node]
+            return at, network.efforts[node].settle(at)
+        case _:
+            _place(network, node, at, late)
+    delay = network.delays.get(node, 0)
+    asked = late.start[node] - delay
+    if state is State.STARTED and not network.minds_data_date:
+        asked = _resumption(network, node, network.tasks[node], early, late)
+        late.start[node] = early.start[node]
+    return asked, network.efforts[node].settle(late.finish[node] - delay)
 
 
-def _place(network: Network, node: int, at: int, early: Early, late: Late) -> None:
+def _place(network: Network, node: int, at: int, late: Late) -> None:
     """Late dates of a task that is open, begun or fixed, under its constraint and deadline."""
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
     pinned = _pinned_finish(network, node)

@@ -13,9 +13,6 @@ class Dates:
     late_finish: list[int]
     start: list[int]
     finish: list[int]
-    early_index: list[int]  # working indices of the starts of plain tasks
-    late_index: list[int]
     driven: dict[int, int]  # the start that links alone would give where a constraint pulled it earlier
-    moved: frozenset[int]  # tasks planned at their late dates
     project_finish: int  # the latest early finish
-    latest: frozenset[int]  # those of them whose float is used up thereby
+    latest: frozenset[int]  # tasks planned at their late dates, which uses their float up

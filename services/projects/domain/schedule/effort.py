@@ -7,13 +7,14 @@ from typing import Final
 
 from services.projects.domain.conventions import Rules
 from services.projects.domain.plan import ActivityType, Assignment, Plan, Resource, ResourceType, Task
+from services.projects.domain.schedule.clock import Clock
 from services.projects.domain.schedule.result import UnusableProjectCalendar
 from shared.working_time import WorkingTime, compile_calendars
 
 ALWAYS: Final = WorkingTime((((0, 1440),),) * 7, {})
-"""The clock: what elapsed durations and lags are counted on."""
+"""What elapsed durations and lags are counted on."""
 
-Share = tuple[WorkingTime, int]
+Share = tuple[Clock, int]
 """An assignment's calendar and the minutes it takes there."""
 
 
@@ -21,8 +22,8 @@ Share = tuple[WorkingTime, int]
 class Effort:
     """A task's calendar (floats are counted on it), the one it is worked on, and shares if those differ."""
 
-    calendar: WorkingTime
-    working: WorkingTime
+    calendar: Clock
+    working: Clock
     shares: tuple[Share, ...] = ()
 
     def settle(self, minute: int) -> int:
@@ -55,12 +56,18 @@ class Calendars:
 
     def __init__(self, plan: Plan) -> None:
         compiled = compile_calendars(plan.calendars)
-        project = compiled.get(plan.calendar_source_id)
-        if project is None or not project.has_working_time:
+        clocks: dict[int, Clock] = {}  # calendars that work at the same times are one
+        self._by_id = {
+            source_id: clocks.setdefault(id(calendar), Clock(calendar))
+            for source_id, calendar in compiled.items()
+            if calendar.has_working_time
+        }
+        if plan.calendar_source_id not in self._by_id:
             raise UnusableProjectCalendar(f"calendar {plan.calendar_source_id} of the project has no working time")
-        self.project = project
+        self.project = self._by_id[plan.calendar_source_id]
+        always = Clock(ALWAYS)
+        self.always = Effort(always, always)
         self._by_type = plan.conventions.rules is Rules.PRIMAVERA  # only some tasks mind their resources' calendars
-        self._by_id = {source_id: calendar for source_id, calendar in compiled.items() if calendar.has_working_time}
         self._resources: Mapping[str, Resource] = {
             resource.source_id: resource for resource in plan.resources if resource.type is ResourceType.WORK
         }
@@ -68,49 +75,57 @@ class Calendars:
         for assignment in plan.assignments:
             if assignment.resource_source_id in self._resources:
                 self._assignments.setdefault(assignment.task_source_id, []).append(assignment)
-        self._common: dict[tuple[int, int], WorkingTime] = {}
-        self._efforts: dict[tuple[int, int], Effort] = {}
+        self._common: dict[tuple[Clock, Clock], Clock] = {}
+        self._alone: dict[str | None, Effort] = {}
+        self._efforts: dict[tuple[Clock, Clock], Effort] = {}
 
-    def of_task(self, task: Task) -> WorkingTime:
+    def of_task(self, task: Task) -> Clock:
         """The task's own calendar, else the project's."""
         return self._by_id.get(task.calendar_source_id or "", self.project)
 
     def effort(self, task: Task) -> Effort:
         """How the task is worked on: its resources' calendars count, within its own if it has one."""
         if task.is_elapsed_duration:
-            return self._single(ALWAYS, ALWAYS)
-        calendar = self.of_task(task) if task.calendar_source_id else self.project
-        if self._by_type and task.activity_type is not ActivityType.RESOURCE_DEPENDENT:
-            return self._single(calendar, calendar)
-        assignments = self._assignments.get(task.source_id)
-        if not assignments or task.is_fixed_duration or (task.calendar_source_id and task.ignores_resource_calendar):
-            return self._single(calendar, calendar)
+            return self.always
+        assignments = self._assignments.get(task.source_id) if self._assignments else None
+        if assignments is None or not self._minds_resources(task):
+            alone = self._alone.get(task.calendar_source_id)
+            if alone is None:
+                calendar = self.of_task(task)
+                alone = self._alone[task.calendar_source_id] = self._single(calendar, calendar)
+            return alone
+        calendar = self.of_task(task)
         if len(assignments) > 1:
             # One who is to do nothing holds nobody up, unless nothing is known of anybody's work.
             assignments = [each for each in assignments if each.work_minutes > 0 and each.units > 0] or assignments
         worked = [self._of_assignment(task, each) for each in assignments]
-        if len({id(each) for each in worked}) == 1:
+        if len(set(worked)) == 1:
             return self._single(calendar, worked[0])
         shares = ((on, _span(task, each)) for on, each in zip(worked, assignments, strict=True))
         return Effort(calendar, worked[0], tuple(shares))
 
-    def _single(self, calendar: WorkingTime, working: WorkingTime) -> Effort:
-        key = (id(calendar), id(working))
+    def _minds_resources(self, task: Task) -> bool:
+        if self._by_type and task.activity_type is not ActivityType.RESOURCE_DEPENDENT:
+            return False
+        return not (task.is_fixed_duration or (task.calendar_source_id and task.ignores_resource_calendar))
+
+    def _single(self, calendar: Clock, working: Clock) -> Effort:
+        key = (calendar, working)
         effort = self._efforts.get(key)
         if effort is None:
             effort = self._efforts[key] = Effort(calendar, working)
         return effort
 
-    def _of_assignment(self, task: Task, assignment: Assignment) -> WorkingTime:
+    def _of_assignment(self, task: Task, assignment: Assignment) -> Clock:
         resource = self._resources[assignment.resource_source_id or ""]
         own = self._by_id.get(resource.calendar_source_id or "", self.project)
-        if not task.calendar_source_id:
-            return own
         calendar = self.of_task(task)
-        key = (id(calendar), id(own))
+        if not task.calendar_source_id or calendar is own:
+            return own
+        key = (calendar, own)
         if key not in self._common:
-            common = calendar.intersection(own)
-            self._common[key] = common if common.has_working_time else calendar
+            common = calendar.calendar.intersection(own.calendar)
+            self._common[key] = Clock(common) if common.has_working_time else calendar
         return self._common[key]
 
 

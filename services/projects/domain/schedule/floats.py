@@ -5,20 +5,34 @@ begun, and 0 when it is done; free float is never negative, minds open successor
 task has itself, not those of a summary above it.
 """
 
+from typing import Final
+
 from services.projects.domain.conventions import FloatType
-from services.projects.domain.plan import LinkType
+from services.projects.domain.schedule.bond import Bond, hold_back
 from services.projects.domain.schedule.dates import Dates
-from services.projects.domain.schedule.network import Network, State
+from services.projects.domain.schedule.network import NEVER, Network, State
+
+_DONE: Final = State.DONE
+_WITHOUT: Final = frozenset({State.DONE, State.SPAN})
 
 
-def total_float(network: Network, node: int, dates: Dates) -> int:
-    """Working minutes that a task or summary can slip; negative if it lies too late already."""
-    state, effort = network.states[node], network.efforts[node]
+def total_floats(network: Network, dates: Dates) -> list[int]:
+    """By task, the working minutes that it can slip; negative if it lies too late already."""
+    early_start, late_start, plain = dates.early_start, dates.late_start, network.plain
+    floats = []
+    for node, effort in zip(range(len(network.tasks)), network.efforts, strict=False):
+        if plain[node] and effort.working is effort.calendar and node not in dates.latest:
+            index = effort.calendar.index
+            floats.append(index[late_start[node]] - index[early_start[node]])
+        else:
+            floats.append(_total_float(network, node, dates))
+    return floats
+
+
+def _total_float(network: Network, node: int, dates: Dates) -> int:
+    state, calendar = network.states[node], network.efforts[node].calendar
     if state is State.DONE or node in dates.latest:
         return 0
-    calendar = effort.calendar
-    if network.plain[node] and effort.working is calendar:
-        return dates.late_index[node] - dates.early_index[node]
     finish = calendar.working_minutes(dates.early_finish[node], dates.late_finish[node])
     kind = network.conventions.float_type
     if kind is FloatType.FINISH or (state is State.STARTED and not network.minds_data_date):
@@ -28,43 +42,50 @@ def total_float(network: Network, node: int, dates: Dates) -> int:
     return start if kind is FloatType.START else min(start, finish)
 
 
-def free_float(network: Network, node: int, dates: Dates, total: int) -> int:
-    """Working minutes until the first open successor moves; as much as in total if there is none."""
-    if network.states[node] in {State.DONE, State.SPAN}:
-        return 0
-    effort, starts, plain = network.efforts[node], dates.start, network.plain
-    # Where both ends are worked on one calendar, indices are at hand; plain tasks have no leveling delay.
-    same = plain[node] and effort.working is effort.calendar and node not in dates.moved
-    finish_index = dates.early_index[node] + network.durations[node]
-    free = total
-    if network.minds_data_date:  # Primavera's is that until the project's early finish, whatever must be
-        free = effort.calendar.working_minutes(dates.finish[node], dates.project_finish)
-    for after in network.leads[node]:
-        if after >= len(network.tasks) or network.closed[after] or network.states[after] is State.DONE:
+def free_floats(network: Network, dates: Dates, totals: list[int]) -> list[int]:
+    """By task, the working minutes until its first open successor moves; as many as in total if there is none."""
+    until, begin_until = _held_until(network, dates)
+    starts, finishes, states, efforts = dates.start, dates.finish, network.states, network.efforts
+    floats = []
+    for node, total in enumerate(totals):
+        if states[node] in _WITHOUT:
+            floats.append(0)
             continue
-        if same and plain[after] and network.efforts[after] is effort and after not in dates.moved:
-            gap = dates.early_index[after] - finish_index
-        else:
-            held = starts[after] - network.delays.get(after, 0)
-            gap = effort.calendar.working_minutes(dates.finish[node], held)
-        free = gap if gap < free else free
-    if node in network.bonds_out or node in network.summary_bonds:
-        free = min(free, _bonds_float(network, node, dates, free))
-    return max(free, 0)
+        free, index = total, efforts[node].calendar.index
+        if network.minds_data_date:  # Primavera's is that until the project's early finish, whatever must be
+            free = index[dates.project_finish] - index[finishes[node]]
+        if until[node] != NEVER:
+            free = min(free, index[until[node]] - index[finishes[node]])
+        if begin_until[node] != NEVER:
+            free = min(free, index[begin_until[node]] - index[starts[node]])
+        floats.append(free if free > 0 else 0)
+    return floats
 
 
-def _bonds_float(network: Network, node: int, dates: Dates, free: int) -> int:
-    calendar = network.efforts[node].calendar
-    for bond in (*network.bonds_out.get(node, ()), *network.summary_bonds.get(node, ())):
-        other = bond.other
-        if other >= len(network.tasks) or network.closed[other] or network.states[other] is State.DONE:
+def _held_until(network: Network, dates: Dates) -> tuple[list[int], list[int]]:
+    """By node, until when it may finish, and begin, without moving an open successor."""
+    waits, bonds, summary_bonds, delays = network.waits, network.bonds, network.summary_bonds, network.delays
+    until, begin_until = [NEVER] * len(waits), [NEVER] * len(waits)
+    for node, start in zip(range(len(network.tasks)), dates.start, strict=False):
+        if network.closed[node] or network.states[node] is _DONE:
             continue
-        to_start = bond.type in {LinkType.FINISH_TO_START, LinkType.START_TO_START}
-        from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
-        moved = dates.start[bond.other] if to_start else dates.finish[bond.other]
-        limit = bond.advanced(moved - network.delays.get(bond.other, 0))
-        gap = calendar.working_minutes(dates.finish[node] if from_finish else dates.start[node], limit)
-        if network.minds_data_date and bond.type is LinkType.START_TO_FINISH:
-            gap += 1  # the minute that the passes add is no float
-        free = min(free, gap)
-    return free
+        delay = delays.get(node, 0) if delays else 0
+        held = start - delay
+        for before in waits[node]:
+            present = until[before]
+            until[before] = held if held < present else present
+        if bonds[node]:
+            hold_back(_floating(network, bonds[node]), held, dates.finish[node] - delay, begin_until, until)
+        if node in summary_bonds:
+            hold_back(_floating(network, summary_bonds[node]), held, dates.finish[node] - delay, begin_until, until)
+    return until, begin_until
+
+
+def _floating(network: Network, bonds: list[Bond]) -> list[Bond]:
+    """Bonds without the minute that Primavera's passes add from start to finish: it is no float."""
+    if not network.minds_data_date:
+        return bonds
+    return [
+        (before, from_finish, to_finish, lag - (to_finish and not from_finish), clock)
+        for before, from_finish, to_finish, lag, clock in bonds
+    ]

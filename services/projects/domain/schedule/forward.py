@@ -1,11 +1,11 @@
 """The forward pass: how early each task can lie."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.projects.domain.conventions import ProgressMode
-from services.projects.domain.plan import ActivityType, ConstraintType, LinkType, Task
-from services.projects.domain.schedule.network import Network, State, goes_late
+from services.projects.domain.plan import ActivityType, ConstraintType, Task
+from services.projects.domain.schedule.network import Network, State
 from shared.working_time import minute_of
 
 _OF_START: Final = frozenset(
@@ -21,8 +21,12 @@ _EXACT: Final = frozenset({ConstraintType.MUST_START_ON, ConstraintType.MUST_FIN
 _LATE: Final = frozenset({ConstraintType.START_NO_LATER_THAN, ConstraintType.FINISH_NO_LATER_THAN})
 
 
-Planned = tuple[list[int], list[int]]
-"""Starts and finishes by node that successors wait for."""
+class Handed(NamedTuple):
+    """The instants by node that successors wait for; they may differ from where the node lies."""
+
+    start: list[int]
+    finish: list[int]
+    begin: list[int]  # the start from which the lags of its links count
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,81 +35,83 @@ class Early:
 
     start: list[int]
     finish: list[int]
-    index: list[int]  # the working index of a plain node's start
     driven: dict[int, int]
 
 
-def early_dates(network: Network, late: Planned | None = None) -> Early:
+def early_dates(network: Network, late: tuple[list[int], list[int]] | None = None) -> Early:
     """Place every node as early as its links, constraints and progress allow.
 
     With late starts and finishes given, successors of a task that goes as late as possible wait for its late dates.
     """
-    count = len(network.states)
-    early = Early([network.floor] * count, [network.floor] * count, [0] * count, {})
-    start, finish, indices = early.start, early.finish, early.index
-    apart = late is not None or network.hands_on
-    planned = (list(start), list(finish)) if apart else (start, finish)
-    out_start, out_finish = planned
-    floor, states, efforts, durations = network.floor, network.states, network.efforts, network.durations
-    waits, bonds_in, tasks, plain = network.waits, network.bonds_in, network.tasks, network.plain
-    for node in network.order:
+    floor, efforts, durations, plain = network.floor, network.efforts, network.durations, network.plain
+    waits, bonds = network.waits, network.bonds
+    start, finish = [floor] * len(plain), [floor] * len(plain)
+    early = Early(start, finish, {})
+    apart = late is not None or network.hands_on or bool(network.begun)
+    handed = Handed(list(start), list(finish), list(start)) if apart else Handed(start, finish, start)
+    handed_finish, begin = handed.finish, handed.begin
+    for node in reversed(network.order):
         at = floor
         for before in waits[node]:
-            done = out_finish[before]
+            done = handed_finish[before]
             at = done if done > at else at
         if plain[node]:
-            if node in bonds_in:
-                at = _bound(network, node, at, planned, durations[node])
-            working = efforts[node].working
-            index = indices[node] = working.index(at)
-            start[node] = working.start_at(index)
-            finish[node] = working.finish_at(index + durations[node])
+            duration, working = durations[node], efforts[node].working
+            index_of = working.index
+            index = index_of[at]
+            for before, from_finish, to_finish, lag, clock in bonds[node]:
+                origin = handed_finish[before] if from_finish else begin[before]
+                same = clock is working or not lag
+                bound = index_of[origin] + lag if same else index_of[clock.add(origin, lag)]
+                if to_finish:
+                    bound -= duration
+                index = bound if bound > index else index
+            start[node] = working.start_at[index]
+            finish[node] = working.finish_at[index + duration]
         else:
-            start[node], finish[node] = _lie(network, node, at, planned, early)
+            start[node], finish[node] = _lie(network, node, at, handed, early)
         if apart:
-            out_start[node], out_finish[node] = start[node], finish[node]
-            if late is not None and node < len(tasks) and is_late(tasks[node], states[node]):
-                out_start[node], out_finish[node] = late[0][node], late[1][node]
-            elif states[node] is State.DONE and network.hands_on:
-                out_finish[node] = max(finish[node], _bound(network, node, at, planned, 0))
+            _hand_on(network, node, at, handed, early, late)
     return early
 
 
-def _lie(network: Network, node: int, at: int, planned: Planned, early: Early) -> tuple[int, int]:
+def _hand_on(
+    network: Network, node: int, at: int, handed: Handed, early: Early, late: tuple[list[int], list[int]] | None
+) -> None:
+    start, finish = early.start[node], early.finish[node]
+    if late is not None and node in network.late:
+        start, finish = late[0][node], late[1][node]
+    elif network.hands_on and network.states[node] is State.DONE:
+        finish = max(finish, _bound(network, node, at, handed, 0))
+    handed.start[node], handed.finish[node], handed.begin[node] = start, finish, network.begun.get(node, start)
+
+
+def _lie(network: Network, node: int, at: int, handed: Handed, early: Early) -> tuple[int, int]:
     """Start and finish of a node that more than links binds, from the instant that its plain links allow."""
     match network.states[node]:
         case State.SPAN:
             return network.floor, network.floor  # until all others lie
         case State.PASS:
-            at = _bound(network, node, max(at, network.earliest.get(node, at)), planned, network.durations[node])
+            at = _bound(network, node, max(at, network.earliest.get(node, at)), handed, network.durations[node])
             return at, at
         case State.EARLIEST:
-            bonds = network.bonds_in.get(node, ())
-            at = min((planned[0][bond.other] for bond in bonds), default=network.floor)
+            at = min((handed.start[bond[0]] for bond in network.bonds[node]), default=network.floor)
             return at, at
         case State.OPEN:
-            at = _bound(network, node, at, planned, network.durations[node])
+            at = _bound(network, node, at, handed, network.durations[node])
             return _place(network, node, at, early)
         case state:
             begin, end = _progressed(network, node, network.tasks[node])
             if node in network.rests:
-                return _going_on(network, node, at, begin, planned)
-            return begin, _rest_done(network, node, at, begin, planned) if state is State.STARTED else end
+                return _going_on(network, node, at, begin, handed)
+            return begin, _rest_done(network, node, at, begin, handed) if state is State.STARTED else end
 
 
-def is_late(task: Task, state: State) -> bool:
-    """Whether a task is planned at its late dates."""
-    return state is State.OPEN and goes_late(task)
-
-
-def _bound(network: Network, node: int, at: int, planned: Planned, minutes: int) -> int:
+def _bound(network: Network, node: int, at: int, handed: Handed, minutes: int) -> int:
     """The earliest start of so many minutes, not before `at`, that all incoming bonds allow."""
-    start, finish = planned
-    for bond in network.bonds_in.get(node, ()):
-        from_finish = bond.type in {LinkType.FINISH_TO_START, LinkType.FINISH_TO_FINISH}
-        origin = finish[bond.other] if from_finish else network.begun.get(bond.other, start[bond.other])
-        bound = bond.delayed(origin)
-        if bond.type in {LinkType.FINISH_TO_FINISH, LinkType.START_TO_FINISH}:
+    for before, from_finish, to_finish, lag, clock in network.bonds[node]:
+        bound = clock.add(handed.finish[before] if from_finish else handed.begin[before], lag)
+        if to_finish:
             bound = network.efforts[node].start(bound, minutes, network.durations[node])
         at = max(at, bound)
     return at
@@ -179,7 +185,7 @@ def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
     return begin, effort.finish(begin, duration, duration) if end is None else max(begin, end)
 
 
-def _going_on(network: Network, node: int, at: int, start: int, planned: Planned) -> tuple[int, int]:
+def _going_on(network: Network, node: int, at: int, start: int, handed: Handed) -> tuple[int, int]:
     """When what remains of a started task goes on after the data date, and when it is done."""
     task, effort, mode = network.tasks[node], network.efforts[node], network.conventions.progress
     duration, rest = network.durations[node], network.rests[node]
@@ -189,16 +195,14 @@ def _going_on(network: Network, node: int, at: int, start: int, planned: Planned
     if mode is ProgressMode.ACTUAL_DATES:
         resumed = max(resumed, start)
     if mode is not ProgressMode.PROGRESS_OVERRIDE:
-        resumed = max(resumed, _bound(network, node, at, planned, rest))
-    if network.conventions.lags_from_actual_start:
-        network.begun[node] = start
+        resumed = max(resumed, _bound(network, node, at, handed, rest))
     resumed = effort.settle(resumed)
     if task.expected_finish is not None and network.conventions.uses_expected_finish:
         rest = network.rests[node] = max(effort.working.working_minutes(resumed, minute_of(task.expected_finish)), 0)
     return resumed, effort.working.add(resumed, rest) if rest > duration else effort.finish(resumed, rest, duration)
 
 
-def _rest_done(network: Network, node: int, at: int, start: int, planned: Planned) -> int:
+def _rest_done(network: Network, node: int, at: int, start: int, handed: Handed) -> int:
     """When what remains of a task that has begun is done: from where it resumes, held back by links if it may split.
 
     Without a stated remainder its whole duration runs on from its start.
@@ -209,5 +213,5 @@ def _rest_done(network: Network, node: int, at: int, start: int, planned: Planne
         return effort.finish(start, duration, duration)
     rest, resumed = min(rest, duration), minute_of(task.resume)
     if network.conventions.progress is not ProgressMode.PROGRESS_OVERRIDE:
-        resumed = max(resumed, _bound(network, node, at, planned, rest))
+        resumed = max(resumed, _bound(network, node, at, handed, rest))
     return max(start, effort.finish(resumed, rest, duration))

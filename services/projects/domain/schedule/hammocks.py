@@ -1,26 +1,15 @@
 """Level of effort: activities that last as long as others do, from the first of their ends to the last."""
 
-from typing import Final
-
-from services.projects.domain.plan import LinkType
 from services.projects.domain.schedule.dates import Dates
 from services.projects.domain.schedule.network import Network, State
 from shared.working_time import minute_of
-
-_ENDS: Final = {
-    LinkType.FINISH_TO_START: ("finish", "start"),
-    LinkType.START_TO_START: ("start", "start"),
-    LinkType.FINISH_TO_FINISH: ("finish", "finish"),
-    LinkType.START_TO_FINISH: ("start", "finish"),
-}
-"""The predecessor's and the successor's end of a link."""
 
 
 def hang(network: Network, dates: Dates) -> None:
     """Place every level of effort between what it is linked to; those that hang on another one come after it."""
     waiting = {node for node in network.spans if network.states[node] is State.SPAN}
     while waiting:
-        free = [node for node in sorted(waiting) if not any(b.other in waiting for _, b in network.spans[node])]
+        free = [node for node in sorted(waiting) if not any(bond[0] in waiting for _, bond in network.spans[node])]
         for node in free or sorted(waiting):  # those in a ring take each other as they lie
             _hang(network, node, dates.early_start, dates.early_finish)
             _hang(network, node, dates.late_start, dates.late_finish)
@@ -32,11 +21,10 @@ def _hang(network: Network, node: int, start: list[int], finish: list[int]) -> N
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
     starts: list[int] = []
     finishes: list[int] = []
-    for comes_in, bond in network.spans[node]:
-        first, last = _ENDS[bond.type]
-        theirs, ours = (first, last) if comes_in else (last, first)
-        at = (start if theirs == "start" else finish)[bond.other]
-        (starts if ours == "start" else finishes).append(bond.delayed(at) if comes_in else bond.advanced(at))
+    for comes_in, (other, from_finish, to_finish, lag, clock) in network.spans[node]:
+        theirs, ours = (from_finish, to_finish) if comes_in else (to_finish, from_finish)
+        at = finish[other] if theirs else start[other]
+        (finishes if ours else starts).append(clock.add(at, lag) if comes_in else clock.before(at, lag))
     begin = min(starts) if starts else None
     end = max(finishes) if finishes else None
     if begin is None and end is not None:

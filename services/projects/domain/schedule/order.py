@@ -1,44 +1,53 @@
-"""Topological order, and the loop that prevents one."""
+"""The order in which a network can be walked, and the loop that prevents one."""
 
 from collections.abc import Callable, Sequence
 
+from services.projects.domain.schedule.bond import Bond
 from services.projects.domain.schedule.result import DependencyCycle
 
 
-def topological_order(successors: Sequence[Sequence[int]], name: Callable[[int], str]) -> list[int]:
-    """Nodes with every predecessor before its successors; DependencyCycle with the names of a loop if there is none."""
-    open_predecessors = [0] * len(successors)
-    for targets in successors:
-        for target in targets:
-            open_predecessors[target] += 1
-    order = [node for node, count in enumerate(open_predecessors) if not count]
+def successors_first(
+    waits: Sequence[Sequence[int]], bonds: Sequence[Sequence[Bond]], name: Callable[[int], str]
+) -> list[int]:
+    """Nodes with every successor before its predecessors; DependencyCycle with the names of a loop if there is none."""
+    left = [0] * len(waits)  # successors not placed yet
+    for befores in waits:
+        for before in befores:
+            left[before] += 1
+    for incoming in bonds:
+        for bond in incoming:
+            left[bond[0]] += 1
+    order = [node for node, count in enumerate(left) if not count]
     for node in order:  # grows while it is walked
-        for target in successors[node]:
-            open_predecessors[target] -= 1
-            if not open_predecessors[target]:
-                order.append(target)
-    if len(order) < len(successors):
-        raise DependencyCycle(_loop(successors, open_predecessors, name))
+        for before in waits[node]:
+            count = left[before] = left[before] - 1
+            if not count:
+                order.append(before)
+        for bond in bonds[node]:
+            before = bond[0]
+            count = left[before] = left[before] - 1
+            if not count:
+                order.append(before)
+    if len(order) < len(waits):
+        raise DependencyCycle(_loop(waits, bonds, left, name))
     return order
 
 
 def _loop(
-    successors: Sequence[Sequence[int]], open_predecessors: Sequence[int], name: Callable[[int], str]
+    waits: Sequence[Sequence[int]], bonds: Sequence[Sequence[Bond]], left: Sequence[int], name: Callable[[int], str]
 ) -> tuple[str, ...]:
-    """Walk back among the nodes left over, each of which has a predecessor left over, until one comes again."""
-    before = {
-        target: node
-        for node, targets in enumerate(successors)
-        if open_predecessors[node]
-        for target in targets
-        if open_predecessors[target]
+    """Walk on among the nodes left over, each of which has a successor left over, until one comes again."""
+    after = {
+        before: node
+        for node, count in enumerate(left)
+        if count
+        for before in (*waits[node], *(bond[0] for bond in bonds[node]))
     }
-    node = next(node for node, count in enumerate(open_predecessors) if count)
+    node = next(node for node, count in enumerate(left) if count)
     walked: list[int] = []
     seen: dict[int, int] = {}
     while node not in seen:
         seen[node] = len(walked)
         walked.append(node)
-        node = before[node]
-    loop = [name(node) for node in reversed(walked[seen[node] :])]
-    return tuple(dict.fromkeys(loop))
+        node = after[node]
+    return tuple(dict.fromkeys(name(node) for node in walked[seen[node] :]))

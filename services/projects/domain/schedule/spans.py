@@ -3,14 +3,13 @@
 from services.projects.domain.plan import ActivityType
 from services.projects.domain.schedule.backward import Late
 from services.projects.domain.schedule.dates import Dates
-from services.projects.domain.schedule.forward import Early, is_late
+from services.projects.domain.schedule.forward import Early
 from services.projects.domain.schedule.hammocks import hang
 from services.projects.domain.schedule.network import Network, State
 
 
 def roll_up(network: Network, early: Early, late: Late, project_finish: int, *, from_finish: bool) -> Dates:
     """Dates of every task; a summary's state is set by its subtasks as well."""
-    moved = frozenset(node for node, task in enumerate(network.tasks) if is_late(task, network.states[node]))
     dates = Dates(
         early_start=early.start,
         early_finish=early.finish,
@@ -18,14 +17,11 @@ def roll_up(network: Network, early: Early, late: Late, project_finish: int, *, 
         late_finish=late.finish,
         start=list(early.start),
         finish=list(early.finish),
-        early_index=early.index,
-        late_index=late.index,
         driven=early.driven,
         project_finish=project_finish,
-        moved=moved,
-        latest=frozenset() if from_finish else moved,
+        latest=frozenset() if from_finish else frozenset(network.late),
     )
-    for node in moved:
+    for node in network.late:
         dates.start[node], dates.finish[node] = late.start[node], late.finish[node]
     hang(network, dates)
     for node in sorted(network.children, reverse=True):  # subtasks come after their summary
