@@ -83,7 +83,7 @@ def roll_up(plan: Plan, schedule: Schedule) -> list[RollUp]:
     for at in reversed(range(len(sums))):  # subtasks come after their summary
         if parents[at] >= 0 and plan.tasks[at].is_active:
             sums[parents[at]].add(sums[at])
-    calendar = Calendars(plan).project
+    calendar = Calendars(plan).project.calendar
     return [
         _rolled(task, dates, total, calendar, is_summary=at in summaries)
         for at, (task, dates, total) in enumerate(zip(plan.tasks, schedule.tasks, sums, strict=True))
