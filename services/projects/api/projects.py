@@ -40,6 +40,7 @@ async def list_projects(
         UUID | None,
         Query(description="Below this portfolio: put into it, in a programme of it, or so in a portfolio below it."),
     ] = None,
+    is_template: Annotated[bool | None, Query(description="Only templates, or only others.")] = None,
     source_id: Annotated[Wanted | None, Query(max_length=200, description="What another system calls it.")] = None,
     created_after: Annotated[Instant | None, Query(description="Created after this instant.")] = None,
 ) -> Response:
@@ -52,6 +53,7 @@ async def list_projects(
         "status": status,
         "programme_id": programme_id,
         "portfolio_id": portfolio_id,
+        "is_template": is_template,
         "source_id": source_id,
         "created_after": created_after,
         "custom": await custom_fields.wanted(call.tx, PROJECT, custom),

@@ -137,7 +137,7 @@ class CoverageRead(Schema):
     unit: Literal["ratio"]
     """What it is measured in."""
     reason: Text | None
-    """Why it is null: `no_open_projects`."""
+    """Why it is null: `no_open_projects`, `no_committed_projects`."""
 
 
 class HealthCounts(Schema):
@@ -174,8 +174,19 @@ class StatusCounts(Schema):
     """Given up."""
 
 
+class ProgressRollUp(Schema):
+    """How far projects are."""
+
+    value: Text | None
+    """Decimal from 0 to 100: Σ weight · percent complete / Σ weight."""
+    unit: Literal["percent"]
+    """What it is measured in."""
+    reason: Text | None
+    """Why it is null: `no_progress`."""
+
+
 class RollUpRead(Schema):
-    """The projects below a portfolio or programme, each counted once however often it is in it."""
+    """The projects below a portfolio or programme, each counted once however often it is in it; templates are not."""
 
     projects: Count
     """How many there are, directly, by programmes, and in the portfolios below."""
@@ -191,3 +202,8 @@ class RollUpRead(Schema):
     """Open projects by their declared health."""
     health_coverage: CoverageRead
     """Share of the open projects whose health is declared."""
+    progress: ProgressRollUp
+    """Of those approved and not cancelled: each weighs what the portfolio says, else the most that one below it does,
+    else 1; a project's own percent complete is weighted by duration."""
+    progress_coverage: CoverageRead
+    """Share of their weight whose progress is known."""

@@ -90,6 +90,13 @@ def roll_up(plan: Plan, schedule: Schedule) -> list[RollUp]:
     ]
 
 
+def percent_complete(plan: Plan) -> Decimal | None:
+    """How far a whole plan is, weighted by duration; None without any."""
+    summaries = {task.parent_source_id for task in plan.tasks}
+    work = [task for task in plan.tasks if task.is_active and task.source_id not in summaries]
+    return _percent(sum(task.actual_duration_minutes for task in work), sum(task.duration_minutes for task in work))
+
+
 def _of_task(task: Task) -> _Sum:
     return _Sum(
         1,

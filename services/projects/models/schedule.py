@@ -21,6 +21,7 @@ class ScheduleRow(Row, table=True):
     plan_version: int = Field(default=0, sa_type=BigInteger)  # the project's last event when the plan was read
     project_start: datetime | None = wall(default=None)
     project_finish: datetime | None = wall(default=None)
+    percent_complete: Decimal | None = None  # of the whole project, weighted by duration
     problem: str | None = None
 
 

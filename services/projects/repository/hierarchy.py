@@ -185,10 +185,31 @@ select count(*)::int as projects,
                                         / nullif(count(*) filter (where open), 0)::numeric, 4)::text,
                          'unit', 'ratio',
                          'reason', case when count(*) filter (where open) = 0 then 'no_open_projects' end)
-         as health_coverage
-from (select p.status, p.health_status, p.status not in ('closed', 'cancelled') as open
-      from project p where p.organization_id = $1 and p.id in (select id from found)) c
+         as health_coverage,
+       json_build_object('value', round(sum(weight * percent) filter (where committed)
+                                        / nullif(sum(weight) filter (where committed and percent is not null), 0),
+                                        2)::text,
+                         'unit', 'percent',
+                         'reason', case when coalesce(bool_and(percent is null) filter (where committed), true)
+                                        then 'no_progress' end)
+         as progress,
+       json_build_object('value', round(coalesce(sum(weight) filter (where committed and percent is not null), 0)
+                                        / nullif(sum(weight) filter (where committed), 0), 4)::text,
+                         'unit', 'ratio',
+                         'reason', case when count(*) filter (where committed) = 0 then 'no_committed_projects' end)
+         as progress_coverage
+from (select p.status, p.health_status, p.status not in ('closed', 'cancelled') as open,
+             p.status not in ('idea', 'proposed', 'cancelled') as committed, f.weight, s.percent_complete as percent
+      from found f join project p on p.organization_id = $1 and p.id = f.id and not p.is_template
+      left join schedule s on s.organization_id = $1 and s.id = p.id) c
 """
+# A project counts as the portfolio says that it is put into, else as the weightiest of those below it, else as 1.
+_WEIGHED: Final = """
+  select f.id, coalesce(max(i.weight) filter (where i.portfolio_id = $2), max(i.weight), 1) as weight
+  from ({found}) f
+  left join portfolio_item i on i.organization_id = $1 and i.project_id = f.id
+    and i.portfolio_id in (select id from below)
+  group by f.id"""
 _STATUSES: Final = ", ".join(
     f"'{status}', count(*) filter (where status = '{status}')"
     for status in ("idea", "proposed", "approved", "active", "on_hold", "closing", "closed", "cancelled")
@@ -196,18 +217,19 @@ _STATUSES: Final = ", ".join(
 _FRAME: Final = """{found}, counted as ({counts})
 select row_to_json(r)::text from (
   select projects, {programmes} as programmes, {portfolios} as portfolios, open_projects, by_status, by_health,
-         health_coverage from counted
+         health_coverage, progress, progress_coverage from counted
 ) r"""
 _ROLL_UPS: Final = {
     PORTFOLIO.name: _FRAME.format(
-        found=f"{BELOW.format(root='$2::uuid')}, found as ({BELOW_PROJECTS})",
+        found=f"{BELOW.format(root='$2::uuid')}, found as ({_WEIGHED.format(found=BELOW_PROJECTS)})",
         counts=_COUNTS.format(statuses=_STATUSES),
         programmes="(select count(*)::int from programme g join below b on b.id = g.portfolio_id"
         " where g.organization_id = $1)",
         portfolios="(select count(*)::int - 1 from below)",
     ),
     PROGRAMME.name: _FRAME.format(
-        found="with found as (select id from project where organization_id = $1 and programme_id = $2)",
+        found="with found as ("
+        "select id, 1::numeric as weight from project where organization_id = $1 and programme_id = $2)",
         counts=_COUNTS.format(statuses=_STATUSES),
         programmes="0",
         portfolios="0",

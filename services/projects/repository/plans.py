@@ -25,6 +25,7 @@ PROJECTS: Final = Listing(
         **FOUND_BY,
         **GOVERNED,
         "programme_id": "t.programme_id = {}",
+        "is_template": "t.is_template = {}",
         "portfolio_id": IN_PORTFOLIO,
         "source_id": "t.source_id = {}",
         "created_after": "t.created_at > {}",

@@ -13,7 +13,7 @@ import asyncpg
 from services.projects import repository
 from services.projects.domain.events import SchedulePublished
 from services.projects.domain.plan import Plan
-from services.projects.domain.rollups import RollUp, roll_up
+from services.projects.domain.rollups import RollUp, percent_complete, roll_up
 from services.projects.domain.schedule import (
     DependencyCycle,
     Schedule,
@@ -158,7 +158,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     project_id, schedule = computed.project_id, computed.schedule
     await repository.lock_aggregate(tx, project_id)
     present = await tx.fetchrow(
-        "select version, plan_version, project_start, project_finish, problem from schedule"
+        "select version, plan_version, project_start, project_finish, percent_complete, problem from schedule"
         " where organization_id = $1 and id = $2",
         tx.organization_id,
         project_id,
@@ -177,25 +177,26 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     changed = [key for key, item in new.items() if old.get(key) != item]
     removed = [key for key in old if key not in new]
     span = (schedule.project_start, schedule.project_finish) if schedule is not None else (None, None)
-    same = present is not None and (present["project_start"], present["project_finish"], present["problem"]) == (
-        *span,
-        None,
-    )
+    header = (*span, percent_complete(computed.plan))
+    known = ("project_start", "project_finish", "percent_complete")
+    same = present is not None and present["problem"] is None and tuple(present[name] for name in known) == header
     if same and not changed and not removed:
         return revision
     revision += 1
     await _store(tx, project_id, [(key, *new[key]) for key in changed], removed)
     await tx.execute(
         """
-insert into schedule as s (organization_id, id, version, project_start, project_finish, plan_version)
-values ($1, $2, $3, $4, $5, $6)
+insert into schedule as s
+  (organization_id, id, version, project_start, project_finish, percent_complete, plan_version)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (organization_id, id) do update set version = excluded.version, updated_at = now(), problem = null,
-  plan_version = excluded.plan_version, project_start = excluded.project_start, project_finish = excluded.project_finish
+  plan_version = excluded.plan_version, project_start = excluded.project_start,
+  project_finish = excluded.project_finish, percent_complete = excluded.percent_complete
 """,
         tx.organization_id,
         project_id,
         revision,
-        *span,
+        *header,
         computed.version,
     )
     zone_name = computed.zone_name

@@ -244,6 +244,8 @@ async def test_a_portfolio_adds_up_what_is_below_it_and_counts_nothing_twice(dir
         "by_status": statuses,
         "by_health": {"green": 1, "amber": 0, "red": 1, "undeclared": 1},
         "health_coverage": {"value": "0.6667", "unit": "ratio", "reason": None},
+        "progress": {"value": None, "unit": "percent", "reason": "no_progress"},
+        "progress_coverage": {"value": "0.0000", "unit": "ratio", "reason": None},
     }
     assert len(statuses) == 8
     of_programme = (await director.get(f"/v1/programmes/{programme['id']}/roll-up")).json()
@@ -251,6 +253,46 @@ async def test_a_portfolio_adds_up_what_is_below_it_and_counts_nothing_twice(dir
     empty = await made(director, "portfolios")
     nothing = (await director.get(f"/v1/portfolios/{empty['id']}/roll-up")).json()
     assert nothing["health_coverage"] == {"value": None, "unit": "ratio", "reason": "no_open_projects"}
+
+
+async def worked(client: httpx2.AsyncClient, name: str, percent: int | None, **fields: object) -> dict[str, Any]:
+    """A project with a task that is so far; None: without one."""
+    project = await made(client, "projects", name=name, status="active", **fields)
+    if percent is not None:
+        path = f"/v1/projects/{project['id']}"
+        task = (await client.post(f"{path}/tasks", json={"name": "Work", "duration_minutes": 480})).json()
+        change = await client.patch(
+            f"{path}/tasks/{task['id']}", json={"percent_complete": percent}, headers={"If-Match": '"1"'}
+        )
+        assert change.status_code == 200, change.text
+        assert (await client.get(f"{path}/schedule")).status_code == 200
+    return project
+
+
+async def test_progress_is_rolled_up_by_the_weights_of_portfolios(director: httpx2.AsyncClient) -> None:
+    top = await made(director, "portfolios", name="Top")
+    below = await made(director, "portfolios", name="Below", parent_id=top["id"])
+    programme = await made(director, "programmes", portfolio_id=below["id"])
+    direct = await worked(director, "Direct", 100)
+    lower = await worked(director, "Lower", 40)
+    await worked(director, "By programme", 10, programme_id=programme["id"])
+    unknown = await worked(director, "Unknown", None)
+    template = await worked(director, "Template", 100, is_template=True)
+    await put(director, top["id"], direct["id"], 3)
+    await put(director, below["id"], direct["id"], 9)
+    await put(director, below["id"], lower["id"], 5)
+    await put(director, top["id"], unknown["id"], 1)
+    await put(director, top["id"], template["id"], 100)
+    added = (await director.get(f"/v1/portfolios/{top['id']}/roll-up")).json()
+    # (3 · 100 + 5 · 40 + 1 · 10) / 9; of a weight of 10 in all.
+    assert added["progress"] == {"value": "56.67", "unit": "percent", "reason": None}
+    assert added["progress_coverage"] == {"value": "0.9000", "unit": "ratio", "reason": None}
+    assert (added["projects"], added["open_projects"]) == (4, 4)
+    lower_down = (await director.get(f"/v1/portfolios/{below['id']}/roll-up")).json()
+    assert lower_down["progress"]["value"] == "74.00"  # (9 · 100 + 5 · 40 + 1 · 10) / 15
+    assert (await director.get(f"/v1/programmes/{programme['id']}/roll-up")).json()["progress"]["value"] == "10.00"
+    assert await names(director, f"/v1/projects?portfolio_id={top['id']}&is_template=true") == ["Template"]
+    assert len(await names(director, "/v1/projects?is_template=false")) == 4
 
 
 async def test_a_manager_sees_what_own_projects_are_part_of_and_proposes_programmes(
