@@ -8,7 +8,7 @@ from shared.errors import BadRequest, PreconditionFailed, PreconditionRequired
 FORM: Final = re.compile(r'(W/)?"([^"\x00-\x20\x7f]*)"', re.ASCII)
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     """Return the ETag of a version."""
     return f'"{version}"'
 
@@ -26,7 +26,7 @@ def expected_version(if_match: str | None) -> int:
     return int(tag)
 
 
-def not_modified(if_none_match: str | None, version: int) -> bool:
+def not_modified(if_none_match: str | None, version: int | str) -> bool:
     """Tell whether If-None-Match names the version (weak comparison)."""
     if if_none_match is None:
         return False

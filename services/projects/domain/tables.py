@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import Schedule
+from services.projects.domain.workbook_writing import Cell
 from shared.working_time import instant_of
 
 COLUMNS: Final = (
@@ -30,17 +31,23 @@ UNITS: Final = {LagUnit.WORKING: "m", LagUnit.ELAPSED: "em", LagUnit.PERCENT: "%
 LINE: Final = 73  # octets of a line of iCalendar before it is folded
 
 
-def csv_text(plan: Plan, schedule: Schedule) -> str:
+def csv_lines(plan: Plan, schedule: Schedule) -> Iterator[str]:
     """The tasks in order, as of RFC 4180. No text begins as a formula does: such a one has a quote before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows(task_rows(plan, schedule))
-    return out.getvalue()
+    yield out.getvalue()
+    out.seek(0)
+    out.truncate()
+    for row in task_rows(plan, schedule):
+        writer.writerow(map(_text, row))
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
-def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[str]]:
-    """The tasks in order, a text for each column."""
+def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
+    """The tasks in order, a cell for each column; texts are guarded."""
     dates = {each.source_id: each for each in schedule.tasks}
     links: dict[str, list[str]] = {}
     for link in plan.links:
@@ -52,21 +59,19 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[str]]:
             shares.setdefault(each.task_source_id, []).append(_share(names[each.resource_source_id], each.units))
     for task in plan.tasks:
         found = dates.get(task.source_id)
-        computed: tuple[object, ...] = (None,) * 7
+        computed: tuple[Cell, ...] = (None,) * 7
         if found is not None:
             computed = (
                 found.early_start, found.early_finish, found.late_start, found.late_finish,
                 found.total_float_minutes, found.free_float_minutes, found.is_critical,
             )  # fmt: skip
         yield [
-            *map(safe, (task.source_id, task.wbs)), str(task.outline_level), safe(task.name),
-            *map(_cell, (task.is_summary, task.is_milestone, task.duration_minutes)),
-            safe(", ".join(links.get(task.source_id, ()))), *map(_cell, computed), str(task.constraint_type),
-            *map(_cell, (task.constraint_date, task.deadline, task.percent_complete, task.actual_start,
-                         task.actual_finish, task.cost, task.actual_cost, task.fixed_cost, task.work_minutes,
-                         task.physical_percent_complete, task.priority, task.is_elapsed_duration, task.is_active,
-                         task.is_manual, task.start, task.finish)),
-            safe(";".join(shares.get(task.source_id, ()))), task.guid or "",
+            safe(task.source_id), safe(task.wbs), task.outline_level, safe(task.name), task.is_summary,
+            task.is_milestone, task.duration_minutes, safe(", ".join(links.get(task.source_id, ()))), *computed,
+            str(task.constraint_type), task.constraint_date, task.deadline, task.percent_complete, task.actual_start,
+            task.actual_finish, task.cost, task.actual_cost, task.fixed_cost, task.work_minutes,
+            task.physical_percent_complete, task.priority, task.is_elapsed_duration, task.is_active, task.is_manual,
+            task.start, task.finish, safe(";".join(shares.get(task.source_id, ()))), task.guid,
         ]  # fmt: skip
 
 
@@ -75,7 +80,7 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _cell(value: object) -> str:
+def _text(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -93,7 +98,7 @@ def _share(name: str, units: Decimal) -> str:
     return quoted if units == 1 else f"{quoted}[{(units * 100).normalize():f}%]"
 
 
-def icalendar_text(plan: Plan, schedule: Schedule, zone: ZoneInfo, stamp: datetime, project: str) -> str:
+def icalendar_lines(plan: Plan, schedule: Schedule, zone: ZoneInfo, stamp: datetime, project: str) -> Iterator[str]:
     """The milestones as events, as of RFC 5545; an event keeps its UID when the milestone moves."""
     finishes = {each.source_id: each.early_finish for each in schedule.tasks}
     lines = [
@@ -115,7 +120,8 @@ def icalendar_text(plan: Plan, schedule: Schedule, zone: ZoneInfo, stamp: dateti
             "TRANSP:TRANSPARENT",
             "END:VEVENT",
         ]
-    return "".join(f"{line}\r\n" for line in _folded([*lines, "END:VCALENDAR"]))
+    for line in _folded([*lines, "END:VCALENDAR"]):
+        yield f"{line}\r\n"
 
 
 def _escaped(text: str) -> str:

@@ -1,9 +1,8 @@
 """Exporting a project's plan with its present schedule."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -12,11 +11,14 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects import repository
-from services.projects.domain.mspdi.writing import mspdi_text
+from services.projects.domain.mspdi.writing import mspdi_pieces
 from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
+from services.projects.domain.primavera.breakdown import PREFIX
+from services.projects.domain.primavera.writing import xer_encoding, xer_lines
 from services.projects.domain.schedule import Schedule, ScheduledTask
-from services.projects.domain.tables import csv_text, icalendar_text
+from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, task_rows
+from services.projects.domain.workbook_writing import xlsx_pieces
 from services.projects.entities import ASSIGNMENT, CALENDAR, PLAN_RESOURCE, TASK
 from services.projects.service.plans import load_plan
 from shared.db import Transaction
@@ -24,23 +26,39 @@ from shared.types import as_uuid
 
 MEDIA_TYPES: Final = {
     "mspdi": "application/xml",
+    "xer": "application/octet-stream",
     "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "ics": "text/calendar; charset=utf-8",
 }
-SUFFIXES: Final = {"mspdi": "xml", "csv": "csv", "ics": "ics"}
+SUFFIXES: Final = {"mspdi": "xml"}
+PIECE: Final = 64 * 1024
 ITEMS: Final = """
 select id, early_start, early_finish, late_start, late_finish, total_float_minutes, free_float_minutes, is_critical
 from schedule_item where organization_id = $1 and project_id = $2
 """
 
 
-async def export_plan(tx: Transaction, project: asyncpg.Record, kind: str, *, rates: bool) -> bytes:
-    """Return a project's plan and schedule in a format; without rates, and what they follow from, unless asked for."""
-    plan, schedule = await _numbered(tx, project)
+async def export_plan(tx: Transaction, project: asyncpg.Record, kind: str, *, rates: bool) -> Iterator[bytes]:
+    """Return a project's plan and schedule in a format, written as it is taken.
+
+    Without rates, and what they follow from, unless asked for.
+    """
+    plan, schedule = await _numbered(tx, project, PREFIX if kind == "xer" else "")
     if not rates:
         plan = _without_rates(plan)
-    zone, stamp = ZoneInfo(project["time_zone"]), project["updated_at"].astimezone(UTC)
-    return await asyncio.to_thread(_written, plan, schedule, kind, zone, stamp, str(project["id"]))
+    return _gathered(_written(plan, schedule, kind, project))
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces put together to a size that is worth sending."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        if len(held) >= PIECE:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held)
 
 
 def _without_rates(plan: Plan) -> Plan:
@@ -54,32 +72,47 @@ def _without_rates(plan: Plan) -> Plan:
     )
 
 
-def _written(plan: Plan, schedule: Schedule, kind: str, zone: ZoneInfo, stamp: datetime, project: str) -> bytes:
+def _written(plan: Plan, schedule: Schedule, kind: str, project: asyncpg.Record) -> Iterator[bytes]:
+    encoding = "utf-8"
     match kind:
+        case "xlsx":
+            yield from xlsx_pieces(plan.name, COLUMNS, task_rows(plan, schedule))
+            return
         case "csv":
-            return csv_text(plan, schedule).encode()
+            lines = csv_lines(plan, schedule)
         case "ics":
-            return icalendar_text(plan, schedule, zone, stamp, project).encode()
+            zone, stamp = ZoneInfo(project["time_zone"]), project["updated_at"].astimezone(UTC)
+            lines = icalendar_lines(plan, schedule, zone, stamp, str(project["id"]))
+        case "xer":
+            encoding = xer_encoding(plan)
+            lines = xer_lines(plan, schedule, project["key"])
         case _:
-            return mspdi_text(plan, schedule).encode()
+            lines = mspdi_pieces(plan, schedule)
+    for line in lines:
+        yield line.encode(encoding)
 
 
-async def _numbered(tx: Transaction, project: asyncpg.Record) -> tuple[Plan, Schedule]:
-    """The plan under the whole numbers that its rows came with, new ones for rows without, and its schedule."""
+async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tuple[Plan, Schedule]:
+    """The plan under the whole numbers that its rows came with, new ones for rows without, and its schedule.
+
+    Summaries have numbers of their own behind the prefix, if there is one.
+    """
     plan = await load_plan(tx, project)
     loaded = {task.source_id: task for task in plan.tasks}
     order = outline_order({uid: task.parent_source_id for uid, task in loaded.items()})
     plan = replace(plan, tasks=tuple(loaded[uid] for uid in order))
     project_id: UUID = project["id"]
     rows = {kind.name: await repository.rows(tx, kind, project_id) for kind in (TASK, PLAN_RESOURCE, ASSIGNMENT)}
-    tasks, resources, assignments = (
-        numbers(rows[kind.name], start) for kind, start in ((TASK, 1), (PLAN_RESOURCE, 1), (ASSIGNMENT, 1))
-    )
+    resources, assignments = numbers(rows[PLAN_RESOURCE.name]), numbers(rows[ASSIGNMENT.name])
+    summaries = {task.parent_source_id for task in plan.tasks} | {t.source_id for t in plan.tasks if t.is_summary}
+    above = [row for row in rows[TASK.name] if prefix and str(row["id"]) in summaries]
+    held = {row["id"] for row in above}
+    tasks = numbers(above, prefix) | numbers([row for row in rows[TASK.name] if row["id"] not in held])
     by_id = {str(row["id"]): row for each in rows.values() for row in each}
     names = {calendar.source_id for calendar in plan.calendars}
     calendar_rows = await repository.rows(tx, CALENDAR, project_id)
     calendars = {
-        row["source_id"]: number for row, number in zip(calendar_rows, numbers(calendar_rows, 1).values(), strict=True)
+        row["source_id"]: number for row, number in zip(calendar_rows, numbers(calendar_rows).values(), strict=True)
     }
     for name in names - calendars.keys():
         calendars[name] = str(1 + max((int(number) for number in calendars.values()), default=0))
@@ -165,12 +198,21 @@ async def _schedule(tx: Transaction, project_id: UUID, plan: Plan, tasks: dict[s
     )  # fmt: skip
 
 
-def numbers(rows: Iterable[asyncpg.Record], first: int) -> dict[str, str]:
-    """A whole number for each row by id: the one that it came with, else one that no other has."""
+def numbers(rows: Iterable[asyncpg.Record], prefix: str = "") -> dict[str, str]:
+    """A whole number for each row by id, behind the prefix: the one that it came with, else one that no other has."""
     stated = {str(row["id"]): row["source_id"] for row in rows}
-    kept = {key: name for key, name in stated.items() if name is not None and name.isascii() and name.isdigit()}
-    following = max((int(number) for number in kept.values()), default=first - 1) + 1
-    for key in stated.keys() - kept.keys():
-        kept[key] = str(following)
-        following += 1
-    return {key: kept[key] for key in stated}
+    kept = {
+        key: bare
+        for key, name in stated.items()
+        if name is not None and name.startswith(prefix) and _is_number(bare := name.removeprefix(prefix))
+    }
+    following = max((int(number) for number in kept.values()), default=0) + 1
+    for key in stated:
+        if key not in kept:
+            kept[key] = str(following)
+            following += 1
+    return {key: prefix + kept[key] for key in stated}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

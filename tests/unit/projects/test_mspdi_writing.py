@@ -11,7 +11,7 @@ from services.projects.domain.mspdi import read_mspdi
 from services.projects.domain.mspdi.writing import mspdi_text
 from services.projects.domain.plan import ConstraintType
 from services.projects.domain.schedule import critical_path
-from services.projects.domain.tables import csv_text, icalendar_text, safe
+from services.projects.domain.tables import csv_lines, icalendar_lines, safe
 from tests.unit.projects.mspdi_support import read, real_files, task
 
 NAMESPACE = "{http://schemas.microsoft.com/project}"
@@ -55,9 +55,9 @@ def test_events_are_escaped_and_folded_between_characters() -> None:
     named = replace(plan, tasks=(replace(plan.tasks[0], name=name),))
     schedule = critical_path(named)
     stamp = schedule.project_start.replace(tzinfo=ZoneInfo("UTC"))
-    text = icalendar_text(named, schedule, ZoneInfo("Europe/Berlin"), stamp, "p")
+    text = "".join(icalendar_lines(named, schedule, ZoneInfo("Europe/Berlin"), stamp, "p"))
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     unfolded = text.replace("\r\n ", "")
     assert "SUMMARY:Über\\; alles\\, \\\\ " + "ß" * 100 in unfolded
     assert "DTSTART:20260302T070000Z" in unfolded
-    assert csv_text(named, schedule).count("\r\n") == 2
+    assert "".join(csv_lines(named, schedule)).count("\r\n") == 2

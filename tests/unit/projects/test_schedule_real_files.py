@@ -13,6 +13,7 @@ import pytest
 
 from services.projects.domain.mspdi import read_mspdi
 from services.projects.domain.plan import Link, LinkType, Plan, Task
+from services.projects.domain.primavera import read_xer
 from services.projects.domain.schedule import ScheduledTask, critical_path
 from services.projects.domain.schedule.effort import Calendars
 from shared.working_time import minute_of, moment_of
@@ -86,6 +87,14 @@ def test_dates_and_floats_of_all_tasks_are_primaveras(path: Path) -> None:
     stored = json.loads(path.with_suffix(".expected.json").read_text(encoding="utf-8"))["tasks"]
     assert len(stored) == len(case["tasks"])
     assert disagreements(primavera_plan(case), stored) == {}
+
+
+@plans("*.xer")
+def test_dates_and_floats_of_all_tasks_as_the_file_is_read_are_primaveras(path: Path) -> None:
+    """With the resources that the inputs in plain JSON leave out."""
+    stored = json.loads(path.with_suffix(".expected.json").read_text(encoding="utf-8"))["tasks"]
+    (plan,) = read_xer([path.read_bytes()]).plans.values()
+    assert disagreements(plan, stored) == {}
 
 
 @pytest.mark.parametrize("folder", ["psplib_j30", "psplib_j60_odd"])

@@ -10,7 +10,7 @@ from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkTyp
 from services.projects.domain.schedule import critical_path
 from services.projects.domain.sheets import CsvCheck, read_csv, values
 from services.projects.domain.sheets.values import CellError
-from services.projects.domain.tables import csv_text
+from services.projects.domain.tables import csv_lines
 from services.projects.domain.xml_guard import PlanFileError
 
 
@@ -181,7 +181,7 @@ def test_what_is_no_date_or_one_that_could_be_two(text: str) -> None:
 def test_our_own_table_is_read_again_as_the_same_tasks_and_links() -> None:
     evil = MICROSOFT.replace("Dig", "=cmd|'/c calc'!A1").replace('"Ann[50%],Bob"', '"Ann[50%];""Smith, [Bob]"""')
     plan = read(evil, Options(date_format="mdy"))
-    again = read(csv_text(plan, critical_path(plan)))
+    again = read("".join(csv_lines(plan, critical_path(plan))))
     assert [task.name for task in again.tasks][1] == "=cmd|'/c calc'!A1"
     assert again.tasks == plan.tasks
     assert again.links == plan.links

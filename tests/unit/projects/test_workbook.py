@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -12,6 +13,7 @@ from services.projects.domain.import_options import Options
 from services.projects.domain.plan import Link, Plan
 from services.projects.domain.sheets import XlsxCheck, read_xlsx
 from services.projects.domain.sheets.workbook import MAX_UNPACKED
+from services.projects.domain.workbook_writing import Cell, xlsx_pieces
 from services.projects.domain.xml_guard import PlanFileError
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -155,3 +157,22 @@ def test_a_directory_of_very_many_parts_is_not_read() -> None:
             archive.writestr(f"{number:060}", b"")
     with pytest.raises(PlanFileError, match="xlsx_too_large"):
         read(out.getvalue())
+
+
+def test_what_we_write_is_read_by_another_library_and_by_us() -> None:
+    moment = wall("2026-03-02T08:30")
+    rows: list[list[Cell]] = [
+        [1, "=1+1 <&> ü\x00", moment, Decimal("0.10"), True, None],
+        [2, "  two  ", None, Decimal(-3), False, ""],
+    ]
+    content = b"".join(xlsx_pieces("Plan: [a]/b" + "x" * 50, ["id", "name", "start", "cost", "is active", "wbs"], rows))
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    sheet = book.worksheets[0]
+    assert sheet.title == "Plan   a  b" + "x" * 20
+    assert [list(row) for row in sheet.iter_rows(min_row=2, values_only=True)] == [
+        [1, "=1+1 <&> ü", moment, 0.1, True, None],
+        [2, "  two  ", None, -3, False, None],
+    ]
+    assert sheet.cell(2, 2).data_type == "s"  # not a formula
+    tasks = read(content).tasks
+    assert [(task.source_id, task.start, task.is_active) for task in tasks] == [("1", moment, True), ("2", None, False)]

@@ -1,6 +1,6 @@
 """Writes a plan and its schedule as Microsoft Project XML, in the published schema's order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -48,6 +48,11 @@ HEADER: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 def mspdi_text(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> str:
     """The whole file; ids must be whole numbers. Tasks that the schedule does not name have no computed dates."""
+    return "".join(mspdi_pieces(plan, schedule, name))
+
+
+def mspdi_pieces(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> Iterator[str]:
+    """The file in pieces of whole lines, one for each row."""
     dates = {each.source_id: each for each in schedule.tasks}
     links: dict[str, list[Link]] = {}
     for link in plan.links:
@@ -89,22 +94,24 @@ def mspdi_text(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> str:
         "CurrentDate": plan.status_date,
         "DefaultTaskEVMethod": 0,
     }
-    calendars = [_calendar(calendar) for calendar in plan.calendars]
-    tasks = [_task(task, dates.get(task.source_id), links.get(task.source_id, ())) for task in plan.tasks]
-    resources = [_resource(resource, booked.get(resource.source_id, ())) for resource in plan.resources]
     materials = {each.source_id for each in plan.resources if each.type is not ResourceType.WORK}
-    assignments = [
-        _assignment(by_id[each.task_source_id], each, is_work=each.resource_source_id not in materials)
-        for each in plan.assignments
-    ]
-    sections = (
-        _section("Calendars", calendars),
-        _section("Tasks", tasks),
-        _section("Resources", resources),
-        _section("Assignments", assignments),
-    )
-    text = _element("Project", _fields(header) + "".join(sections))
-    return HEADER + _indented(text.replace("<Project>", '<Project xmlns="http://schemas.microsoft.com/project">', 1))
+    sections = {
+        "Calendars": map(_calendar, plan.calendars),
+        "Tasks": (_task(each, dates.get(each.source_id), links.get(each.source_id, ())) for each in plan.tasks),
+        "Resources": (_resource(each, booked.get(each.source_id, ())) for each in plan.resources),
+        "Assignments": (
+            _assignment(by_id[each.task_source_id], each, is_work=each.resource_source_id not in materials)
+            for each in plan.assignments
+        ),
+    }
+    yield f'{HEADER}<Project xmlns="http://schemas.microsoft.com/project">\n'
+    yield _indented(_fields(header), 1)
+    for section, elements in sections.items():
+        yield f"  <{section}>\n"
+        for element in elements:
+            yield _indented(element, 2)
+        yield f"  </{section}>\n"
+    yield "</Project>\n"
 
 
 def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str:
@@ -325,10 +332,9 @@ def _text(value: Value) -> str:
             return escape(str(value))
 
 
-def _indented(text: str) -> str:
+def _indented(text: str, depth: int) -> str:
     """One element per line, so that changes of the file can be read."""
     lines: list[str] = []
-    depth = 0
     for piece in text.replace("><", ">\n<").split("\n"):
         depth -= piece.startswith("</")
         lines.append("  " * depth + piece)

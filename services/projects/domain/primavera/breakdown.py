@@ -8,6 +8,7 @@ from services.projects.domain.fields import FieldError, Report, Row, identifier,
 from services.projects.domain.plan import Task
 from services.projects.domain.primavera.resources import Money
 from services.projects.domain.primavera.tasks import Activity
+from services.projects.domain.primavera.values import guid
 from services.projects.domain.xml_guard import MAX_DEPTH
 
 PREFIX: Final = "wbs:"
@@ -26,6 +27,7 @@ class Node:
     name: str
     number: int
     is_root: bool
+    guid: str | None
 
 
 class BreakdownReader:
@@ -53,6 +55,7 @@ class BreakdownReader:
                 label(row, "wbs_name") or code or f"WBS {uid}",
                 integer(row, "seq_num", 0),
                 row.texts.get("proj_node_flag") == "Y",
+                guid(row, "guid"),
             )
         except FieldError as error:
             self._report.skip("task", PREFIX + uid, "invalid_field", str(error))
@@ -83,7 +86,14 @@ class BreakdownReader:
                 above = PREFIX + path[-2].uid if level > 1 else None
                 code = ".".join(each.code or each.uid for each in path)
                 tasks[PREFIX + summary.uid] = Task(
-                    PREFIX + summary.uid, len(tasks), summary.name, above, level, code, is_summary=True
+                    PREFIX + summary.uid,
+                    len(tasks),
+                    summary.name,
+                    above,
+                    level,
+                    code,
+                    is_summary=True,
+                    guid=summary.guid,
                 )
             for task in held.get(None if summary is None else summary.uid, ()):
                 spent = money.get(task.source_id, NOTHING)

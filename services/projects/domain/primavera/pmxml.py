@@ -22,7 +22,7 @@ _COLUMNS: Final = {
     ),
     "WBS": _pairs(
         "ObjectId=wbs_id ProjectObjectId=proj_id SequenceNumber=seq_num Code=wbs_short_name Name=wbs_name"
-        " ParentObjectId=parent_wbs_id"
+        " ParentObjectId=parent_wbs_id GUID=guid"
     ),
     "Activity": _pairs(
         "ObjectId=task_id ProjectObjectId=proj_id WBSObjectId=wbs_id CalendarObjectId=clndr_id Id=task_code"
@@ -35,6 +35,7 @@ _COLUMNS: Final = {
         " PrimaryConstraintType=cstr_type PrimaryConstraintDate=cstr_date SecondaryConstraintType=cstr_type2"
         " SecondaryConstraintDate=cstr_date2 LevelingPriority=priority_type ExpectedFinishDate=expect_end_date"
         " ExternalEarlyStartDate=external_early_start_date ExternalLateFinishDate=external_late_end_date"
+        " GUID=guid"
     ),
     "Relationship": _pairs(
         "SuccessorActivityObjectId=task_id PredecessorActivityObjectId=pred_task_id SuccessorProjectObjectId=proj_id"

@@ -20,13 +20,13 @@ TABLES: Final = {
     "CALENDAR": _columns(
         "clndr_id clndr_name proj_id base_clndr_id day_hr_cnt week_hr_cnt month_hr_cnt clndr_data default_flag"
     ),
-    "PROJWBS": _columns("wbs_id proj_id seq_num proj_node_flag wbs_short_name wbs_name parent_wbs_id"),
+    "PROJWBS": _columns("wbs_id proj_id seq_num proj_node_flag wbs_short_name wbs_name parent_wbs_id guid"),
     "TASK": _columns(
         "task_id proj_id wbs_id clndr_id task_code task_name task_type duration_type status_code complete_pct_type"
         " phys_complete_pct target_drtn_hr_cnt remain_drtn_hr_cnt act_work_qty remain_work_qty act_equip_qty"
         " remain_equip_qty target_start_date target_end_date act_start_date act_end_date suspend_date resume_date"
         " cstr_type cstr_date cstr_type2 cstr_date2 priority_type expect_end_date"
-        " external_early_start_date external_late_end_date"
+        " external_early_start_date external_late_end_date guid"
     ),
     "TASKPRED": _columns("task_id pred_task_id proj_id pred_proj_id pred_type lag_hr_cnt"),
     "RSRC": _columns("rsrc_id rsrc_name rsrc_short_name rsrc_type clndr_id email_addr"),

@@ -20,7 +20,7 @@ from services.projects.domain.fields import (
     number,
 )
 from services.projects.domain.plan import ActivityType, ConstraintType, CrossLink, Link, LinkType, Task
-from services.projects.domain.primavera.values import hours, moment
+from services.projects.domain.primavera.values import guid, hours, moment
 from services.projects.domain.xml_guard import PlanFileError
 
 LINK_TYPES: Final[Mapping[str, LinkType]] = MappingProxyType(
@@ -150,6 +150,7 @@ class TaskReader:
             work_minutes=work["act"] + work["remain"],
             actual_work_minutes=work["act"],
             remaining_work_minutes=work["remain"],
+            guid=guid(row, "guid"),
         )
 
     def read_link(self, row: Row) -> None:

@@ -120,7 +120,7 @@ class Calendars:
         resource = self._resources[assignment.resource_source_id or ""]
         own = self._by_id.get(resource.calendar_source_id or "", self.project)
         calendar = self.of_task(task)
-        if not task.calendar_source_id or calendar is own:
+        if not task.calendar_source_id or calendar is own or self._by_type:  # to Primavera only the resource's counts
             return own
         key = (calendar, own)
         if key not in self._common:
