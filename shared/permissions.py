@@ -34,6 +34,8 @@ class Permission(StrEnum):
     PLAN_ASSESS = "plan.assess"
     BASELINE_REQUEST = "baseline.request"
     BASELINE_APPROVE = "baseline.approve"
+    POLICY_READ = "policy.read"
+    POLICY_MANAGE = "policy.manage"
     HISTORY_READ = "history.read"
     OPERATION_READ = "operation.read"
     RESOURCE_READ = "resource.read"
@@ -71,6 +73,7 @@ _READ: Final = (
     Permission.HIERARCHY_READ,
     Permission.CUSTOM_FIELD_READ,
     Permission.PLAN_READ,
+    Permission.POLICY_READ,
     Permission.OPERATION_READ,
     Permission.RESOURCE_READ,
     Permission.KPI_READ,
@@ -87,6 +90,10 @@ _PLANNING: Final = (
 )
 
 
+_DIRECTORS: Final = frozenset({Permission.PROJECT_OVERRIDE, Permission.POLICY_MANAGE})
+"""What only PMO directors may: nobody sets the limits of their own approvals."""
+
+
 def _all(*permissions: Permission) -> Mapping[Permission, Reach]:
     return MappingProxyType(dict.fromkeys(permissions, Reach.ALL))
 
@@ -98,7 +105,7 @@ def _own(*permissions: Permission) -> Mapping[Permission, Reach]:
 GRANTS: Final[Mapping[str, Mapping[Permission, Reach]]] = MappingProxyType(
     {
         Role.PMO_DIRECTOR: _all(*Permission),
-        Role.PMO_MANAGER: _all(*(one for one in Permission if one is not Permission.PROJECT_OVERRIDE)),
+        Role.PMO_MANAGER: _all(*(one for one in Permission if one not in _DIRECTORS)),
         Role.PMO_ANALYST: _all(
             *_READ,
             Permission.INTAKE_SUBMIT,

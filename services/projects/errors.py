@@ -173,6 +173,30 @@ class NothingScheduled(Conflict):
     cure = "Add tasks, or mend what keeps the plan from being scheduled (`problem` of its schedule)."
 
 
+class ScheduleHasProblem(Conflict):
+    """The plan as it is cannot be scheduled."""
+
+    code, title = "schedule_has_problem", "The plan as it is cannot be scheduled"
+    cause = "The dates that there are belong to an earlier state of the plan: a baseline of them would hold neither."
+    cure = "Mend what keeps the plan from being scheduled (detail, or `problem` of its schedule), and ask again."
+
+
+class LimitExists(Conflict):
+    """The role is limited in this currency already."""
+
+    code, title = "limit_exists", "The role is limited in this currency already"
+    cause = "A role has one limit in each currency."
+    cure = "Change the limit that there is."
+
+
+class AboveLimit(Forbidden):
+    """It is more than the caller's roles approve."""
+
+    code, title = "above_limit", "It is more than you may approve"
+    cause = "The organization limits what the role approves, in money or in time; detail tells by how much."
+    cure = "Have somebody decide whose role is not limited so, such as a PMO director."
+
+
 class BaselineDecided(Conflict):
     """What became of the baseline is decided already."""
 

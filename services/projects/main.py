@@ -5,6 +5,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from services.projects.api import (
+    approval_limits,
     baselines,
     batches,
     calendars,
@@ -59,6 +60,7 @@ ROUTERS: Final = (
     calendars.router,
     schedules.router,
     baselines.router,
+    approval_limits.router,
     quality.router,
     imports.router,
     exports.router,

@@ -147,6 +147,9 @@ async def decide_baseline(
 ) -> Response:
     """Approve or reject a requested baseline, with `If-Match`; who requested it cannot.
 
+    What a role approves may be limited (`/v1/approval-limits`): the cost of a first baseline, and what another adds to
+    the one in force or by how much it finishes later.
+
     An approved baseline is in force: the tasks' baseline figures, and with them earned value, are measured against it.
     The one before it is superseded and stays; `replaced_variance` keeps how the new one stood to it.
     """
@@ -156,7 +159,7 @@ async def decide_baseline(
         call.own_only,
         identifier_of(baseline_id),
         call.expected,
-        service.Decision(BaselineStatus(body.decision), body.reason),
+        service.Decision(BaselineStatus(body.decision), body.reason, call.principal),
     )
     return call.written(written)
 
@@ -170,7 +173,7 @@ async def withdraw_baseline(
     call: Current, project_id: ProjectRef, baseline_id: BaselineRef, body: WithdrawalCreate
 ) -> Response:
     """Withdraw a baseline that the caller requested and nobody has decided, with `If-Match`."""
-    decision = service.Decision(BaselineStatus.WITHDRAWN, body.reason)
+    decision = service.Decision(BaselineStatus.WITHDRAWN, body.reason, call.principal)
     written = await service.decide_baseline(
         call.tx, project_id, call.own_only, identifier_of(baseline_id), call.expected, decision
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Final, Literal
 from uuid import UUID
 
+from services.projects.domain.approval_images import APPROVAL_EVENTS
 from services.projects.domain.baseline_images import BaselineRead
 from services.projects.domain.hierarchy_events import HIERARCHY_EVENTS
 from services.projects.domain.images import (
@@ -299,6 +300,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SchedulePublished,
     InboundApplied,
     InboundRejected,
+    *APPROVAL_EVENTS,
     *HIERARCHY_EVENTS,
     *INTAKE_EVENTS,
 )

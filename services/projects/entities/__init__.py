@@ -1,5 +1,6 @@
 """How PostgreSQL writes each entity's image from its row."""
 
+from services.projects.entities.approval import APPROVAL_LIMIT
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
 from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME
 from services.projects.entities.intake import INTAKE_ASSESSMENT, INTAKE_CRITERION, INTAKE_REQUEST
@@ -8,6 +9,7 @@ from services.projects.entities.project import IMPORT, PROJECT, PROJECT_TRANSITI
 from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
 
 __all__ = [
+    "APPROVAL_LIMIT",
     "ASSESSMENT_OFFENDER",
     "ASSIGNMENT",
     "BASELINE",

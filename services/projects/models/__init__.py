@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.projects.models.approval import ApprovalLimitRow
 from services.projects.models.base import METADATA, Row
 from services.projects.models.baselines import BaselineRow, BaselineTaskRow
 from services.projects.models.hierarchy import (
@@ -32,6 +33,7 @@ TABLES: Final = tuple(METADATA.tables)
 __all__ = [
     "METADATA",
     "TABLES",
+    "ApprovalLimitRow",
     "AssessmentOffenderRow",
     "AssignmentRow",
     "BaselineRow",

@@ -74,6 +74,7 @@ async def present_total(tx: Transaction, project_id: UUID) -> asyncpg.Record:
         PRESENT
         + """
 select coalesce((select version from schedule where organization_id = $1 and id = $2), 0) as revision,
+       (select problem from schedule where organization_id = $1 and id = $2) as problem,
        min(start) as start, max(finish) as finish, count(*)::int as tasks,
        coalesce(sum(work_minutes) filter (where not is_summary), 0)::bigint as work_minutes,
        coalesce((select sum(case when t.is_summary then t.fixed_cost else t.cost end) from task t

@@ -10,16 +10,19 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects import repository
+from services.projects.domain.approval import Change
 from services.projects.domain.baselines import ALLOWED, BaselineStatus, Figures, Variance, variance
 from services.projects.entities import BASELINE, TASK
-from services.projects.errors import BaselineDecided, NothingToBaseline, OwnRequest
+from services.projects.errors import BaselineDecided, NothingToBaseline, OwnRequest, ScheduleHasProblem
 from services.projects.repository import baselines as rows
+from services.projects.service.approval import check_limit
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project, check_changeable
 from services.projects.service.plans import project_calendar
 from services.projects.service.projects import request_schedule
 from services.projects.service.schedules import refresh_if_asked
 from shared import entity
+from shared.auth import Principal
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
@@ -41,11 +44,16 @@ BASELINE_COLUMNS: Final = (
 
 
 async def request_baseline(tx: Transaction, reference: str, own_only: str | None, name: str, reason: str) -> Written:
-    """Take the present plan as a baseline that somebody else may approve; raises NothingToBaseline."""
+    """Take the present plan as a baseline that somebody else may approve.
+
+    Raises NothingToBaseline, and ScheduleHasProblem while the plan cannot be scheduled.
+    """
     project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     await refresh_if_asked(tx, project_id)
     present = await rows.present_total(tx, project_id)
+    if present["problem"] is not None:
+        raise ScheduleHasProblem(present["problem"])
     if present["start"] is None:
         raise NothingToBaseline
     written = await entity.create(
@@ -76,6 +84,7 @@ class Decision:
 
     status: BaselineStatus
     reason: str
+    principal: Principal
 
 
 async def decide_baseline(
@@ -84,7 +93,7 @@ async def decide_baseline(
     """Approve, reject or withdraw a baseline. Who asked for it may withdraw it, and nobody else may; others decide.
 
     An approved one takes the place of the one in force, which stays, with what it had to say of the new one. Raises
-    BaselineDecided, OwnRequest.
+    BaselineDecided, OwnRequest, AboveLimit.
     """
     project = await repository.locked_project(tx, reference, own_only)
     row = await rows.baseline_row(tx, project["id"], baseline_id)
@@ -102,20 +111,24 @@ async def decide_baseline(
     }
     if decision.status is BaselineStatus.APPROVED:
         check_changeable(project["status"])
-        fields |= await _supersede(tx, project, row)
+        fields |= await _supersede(tx, project, row, decision.principal)
     written = await entity.update(tx, BASELINE, baseline_id, fields, expected=expected, fact=decision.status)
     if decision.status is not BaselineStatus.APPROVED:
         return written
     return await _put_in_force(tx, project["id"], baseline_id, written)
 
 
-async def _supersede(tx: Transaction, project: asyncpg.Record, row: asyncpg.Record) -> dict[str, object]:
-    """Let the baseline in force, if any, make way; returns what the new one keeps of it."""
+async def _supersede(
+    tx: Transaction, project: asyncpg.Record, row: asyncpg.Record, principal: Principal
+) -> dict[str, object]:
+    """Let the baseline in force, if any, make way; returns what the new one keeps of it. Raises AboveLimit."""
     before = await rows.in_force(tx, project["id"])
     if before is None:
+        await check_limit(tx, principal, Change(project["currency"], row["cost"], 0))
         return {}
     calendar = await project_calendar(tx, project)
     moved = variance(_total(before, calendar), _total(row, calendar), calendar)
+    await check_limit(tx, principal, Change(project["currency"], moved.cost, moved.finish_minutes or 0))
     status = {"status": BaselineStatus.SUPERSEDED}
     await entity.update(tx, BASELINE, before["id"], status, expected=before["version"], fact="superseded")
     kept = dumps(_variance_json(moved, project["currency"])).decode()
