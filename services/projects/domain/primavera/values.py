@@ -60,7 +60,7 @@ def guid(row: Row, field: str) -> str | None:
     text = row.texts.get(field, "")
     try:
         if len(text) == 22:
-            return str(UUID(bytes_le=base64.b64decode(text + "==", validate=True)))
+            return str(UUID(bytes=base64.b64decode(text + "==", validate=True)))
         found = UUID(text.strip("{}"))
     except (ValueError, binascii.Error):
         return None
@@ -69,7 +69,7 @@ def guid(row: Row, field: str) -> str | None:
 
 def spelled(found: UUID) -> str:
     """A GUID as XER spells it."""
-    return base64.b64encode(found.bytes_le).decode().rstrip("=")
+    return base64.b64encode(found.bytes).decode().rstrip("=")
 
 
 def _pointed(row: Row, field: str) -> Row:
