@@ -1,7 +1,11 @@
 """Long work on the event loop, in which others get their turn."""
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ROWS_AT_ONCE: Final = 100
 
@@ -10,3 +14,10 @@ async def breathe(number: int) -> None:
     """Let others have the event loop after every so many rows."""
     if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
         await asyncio.sleep(0)
+
+
+async def aside(rows: int, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Do what takes long for many rows in a thread; few are done before a thread would have begun."""
+    if rows <= ROWS_AT_ONCE:
+        return work(*args, **options)
+    return await asyncio.to_thread(work, *args, **options)

@@ -15,7 +15,7 @@ from services.projects.entities import SCHEDULE_ASSESSMENT
 from services.projects.errors import NothingScheduled
 from services.projects.repository import quality as rows
 from services.projects.service.projects import wall_time
-from services.projects.service.schedules import compute_schedule, refresh_if_asked
+from services.projects.service.schedules import refresh_if_asked, schedule_plan
 from shared import entity
 from shared.db import Transaction
 from shared.entity import Written
@@ -31,12 +31,12 @@ async def assess_schedule(
     """Assess a project's present schedule and keep what was found; raises NothingScheduled."""
     project_id: UUID = project["id"]
     await refresh_if_asked(tx, project_id)
-    computed = await compute_schedule(tx, project_id)
-    if computed.schedule is None:
-        raise NothingScheduled(computed.problem or "The project has no tasks.")
+    plan, schedule, problem = await schedule_plan(tx, project_id)
+    if schedule is None:
+        raise NothingScheduled(problem or "The project has no tasks.")
     status = wall_time(status_date, project["time_zone"]) or project["status_date"]
     limits = replace(Thresholds(), **thresholds)  # type: ignore[arg-type]
-    checks = await asyncio.to_thread(assess, computed.plan, computed.schedule, status, limits)
+    checks = await asyncio.to_thread(assess, plan, schedule, status, limits)
     revision = await tx.fetchint(
         "select version from schedule where organization_id = $1 and id = $2", tx.organization_id, project_id
     )

@@ -1,19 +1,15 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from services.projects import repository
-from services.projects.domain.events import SchedulePublished
 from services.projects.domain.plan import Plan
-from services.projects.domain.rollups import RollUp, percent_complete, roll_up
+from services.projects.domain.rollups import percent_complete, roll_up
 from services.projects.domain.schedule import (
     DependencyCycle,
     Schedule,
@@ -23,61 +19,35 @@ from services.projects.domain.schedule import (
 )
 from services.projects.entities import PROJECT
 from services.projects.models import METADATA
-from services.projects.service.chunks import chunked
-from services.projects.service.plans import load_plan
+from services.projects.service.breathing import aside
+from services.projects.service.plans import PlanRows, plan_rows
 from services.projects.service.projects import SCHEDULE
+from services.projects.service.schedule_changes import COLUMNS, Change, Computed, Item, change_of, item_of
 from shared import messaging
+from shared.collector import collector_paused
 from shared.db import Context, Database, Transaction
 from shared.entity import DIALECT
 from shared.errors import NotFound
-from shared.messaging import NewEvent
-from shared.strict_json import dumps
 from shared.working_calendar import CalendarError
 
-Item = tuple[object, ...]
-"""What is stored of a task: its place, its dates, and what it comes to."""
-_DATES: Final = ("early_start", "early_finish", "late_start", "late_finish")
-_FLOATS: Final = ("total_float_minutes", "free_float_minutes", "is_critical")
-_COLUMNS: Final = ("position", *_DATES, *_FLOATS, *RollUp._fields)
-_TOLD: Final = 1 + len(_DATES) + len(_FLOATS)
-"""So much of an item is told to others when it changes; roll-ups they make for themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A schedule with the plan that it is of: `version` is the project's last event when the plan was read."""
-
-    project_id: UUID
-    version: int
-    zone_name: str
-    plan: Plan
-    schedule: Schedule | None
-    rollups: Sequence[RollUp]
-    problem: str | None
-
-    def items(self) -> Mapping[UUID, Item]:
-        """Return what is to be stored, by task."""
-        scheduled = () if self.schedule is None else self.schedule.tasks
-        each = zip(self.plan.tasks, scheduled, self.rollups, strict=True) if scheduled else ()
-        return {
-            UUID(dates.source_id): (
-                task.position,
-                dates.early_start,
-                dates.early_finish,
-                dates.late_start,
-                dates.late_finish,
-                dates.total_float_minutes,
-                dates.free_float_minutes,
-                dates.is_critical,
-                *sums,
-            )
-            for task, dates, sums in each
-        }
+Planned = tuple[Plan, Schedule | None, str | None]
+"""A plan with its schedule (none without tasks), or why it has none."""
 
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
     version = await repository.position(tx, project_id)
+    rows = await _rows(tx, project_id)
+    return await aside(len(rows), _computed, version, rows)
+
+
+async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
+    """Return a project's plan with its schedule as the transaction sees it; raises NotFound."""
+    rows = await _rows(tx, project_id)
+    return await aside(len(rows), _planned, rows)
+
+
+async def _rows(tx: Transaction, project_id: UUID) -> PlanRows:
     project = await tx.fetchrow(
         f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
         tx.organization_id,
@@ -85,8 +55,7 @@ async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     )
     if project is None:
         raise NotFound
-    plan = await load_plan(tx, project)
-    return Computed(project_id, version, project["time_zone"], plan, *await asyncio.to_thread(_computed, plan))
+    return await plan_rows(tx, project)
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -120,6 +89,8 @@ async def fresh_project(tx: Transaction, reference: str, own_only: str | None) -
     return UUID(str(rows[0]["id"]))
 
 
+_ROWS_PER_STATEMENT: Final = 1000
+"""More would hold the event loop while they are encoded."""
 _ASKED: Final = f"select 1 from work_pending where organization_id = $1 and kind = '{SCHEDULE}' and key = {{}}"
 
 
@@ -155,7 +126,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
 
     A plan that cannot be scheduled (a loop of dependencies) keeps its schedule and gets the reason.
     """
-    project_id, schedule = computed.project_id, computed.schedule
+    project_id = computed.project_id
     await repository.lock_aggregate(tx, project_id)
     present = await tx.fetchrow(
         "select version, plan_version, project_start, project_finish, percent_complete, problem from schedule"
@@ -173,17 +144,15 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     if computed.problem is not None:
         await _store_header(tx, project_id, max(revision, 1), present, computed.problem)
         return revision
-    new, old = computed.items(), await _stored(tx, project_id)
-    changed = [key for key, item in new.items() if old.get(key) != item]
-    removed = [key for key in old if key not in new]
-    span = (schedule.project_start, schedule.project_finish) if schedule is not None else (None, None)
-    header = (*span, percent_complete(computed.plan))
+    stored = await _stored(tx, project_id)
+    change = await aside(len(computed.items) + len(stored), change_of, computed, revision + 1, stored)
+    header = (*computed.span, computed.percent_complete)
     known = ("project_start", "project_finish", "percent_complete")
     same = present is not None and present["problem"] is None and tuple(present[name] for name in known) == header
-    if same and not changed and not removed:
+    if same and not change.rows and not change.removed:
         return revision
     revision += 1
-    await _store(tx, project_id, [(key, *new[key]) for key in changed], removed)
+    await _store(tx, project_id, change)
     await tx.execute(
         """
 insert into schedule as s
@@ -199,22 +168,32 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
         *header,
         computed.version,
     )
-    zone_name = computed.zone_name
-    told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
-    events = _events(project_id, revision, zone_name, ZoneInfo(zone_name), span, told, removed)
-    await messaging.record_many(tx, aggregate_id=project_id, events=events)
+    await messaging.record_many(tx, aggregate_id=project_id, events=change.events)
     return revision
 
 
-def _computed(plan: Plan) -> tuple[Schedule | None, Sequence[RollUp], str | None]:
-    """Return the schedule of a plan (None without tasks) with its roll-ups, or why there is none."""
-    try:
-        if not plan.tasks:
-            return None, (), None
-        schedule = critical_path(plan)
-        return schedule, roll_up(plan, schedule), None
-    except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
-        return None, (), str(error)[:500]
+def _planned(rows: PlanRows) -> Planned:
+    with collector_paused():
+        plan = rows.plan()
+        try:
+            return plan, critical_path(plan) if plan.tasks else None, None
+        except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
+            return plan, None, str(error)[:500]
+
+
+def _computed(version: int, rows: PlanRows) -> Computed:
+    """Keep of plan and schedule what is stored alone, so that when the collector goes on little is left to look at."""
+    with collector_paused():
+        plan, schedule, problem = _planned(rows)
+        span: tuple[datetime | None, datetime | None] = (None, None)
+        items: dict[UUID, Item] = {}
+        if schedule is not None:
+            span = (schedule.project_start, schedule.project_finish)
+            each = zip(rows.tasks, schedule.tasks, roll_up(plan, schedule), strict=True)
+            items = {row["id"]: item_of(row["position"], dates, sums) for row, dates, sums in each}
+        percent, project = percent_complete(plan), rows.project
+        del plan, schedule
+        return Computed(project["id"], version, project["time_zone"], span, percent, items, problem)
 
 
 async def _store_header(
@@ -235,79 +214,37 @@ on conflict (organization_id, id) do update set problem = excluded.problem, upda
     )
 
 
-async def _stored(tx: Transaction, project_id: UUID) -> dict[UUID, Item]:
-    rows = await tx.fetch(
-        f"select id, {', '.join(_COLUMNS)} from schedule_item where organization_id = $1 and project_id = $2",
+async def _stored(tx: Transaction, project_id: UUID) -> Sequence[asyncpg.Record]:
+    return await tx.fetch(
+        f"select id, {', '.join(COLUMNS)} from schedule_item where organization_id = $1 and project_id = $2",
         tx.organization_id,
         project_id,
     )
-    return {row[0]: tuple(row)[1:] for row in rows}
 
 
-async def _store(
-    tx: Transaction, project_id: UUID, rows: Sequence[tuple[object, ...]], removed: Sequence[UUID]
-) -> None:
-    if removed:
+async def _store(tx: Transaction, project_id: UUID, change: Change) -> None:
+    if change.removed:
         await tx.execute(
             "delete from schedule_item where organization_id = $1 and project_id = $2 and id = any($3)",
             tx.organization_id,
             project_id,
-            list(removed),
+            list(change.removed),
         )
-    if rows:
+    for first in range(0, len(change.rows), _ROWS_PER_STATEMENT):
+        rows = change.rows[first : first + _ROWS_PER_STATEMENT]
         await tx.execute(_PUT, tx.organization_id, project_id, *map(list, zip(*rows, strict=True)))
 
 
 def _put() -> str:
     table = METADATA.tables["schedule_item"]
-    kinds = [table.c[name].type.compile(dialect=DIALECT) for name in ("id", *_COLUMNS)]
+    kinds = [table.c[name].type.compile(dialect=DIALECT) for name in ("id", *COLUMNS)]
     arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 3))
-    sets = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS)
     return f"""
-insert into schedule_item as s (organization_id, project_id, version, id, {", ".join(_COLUMNS)})
+insert into schedule_item as s (organization_id, project_id, version, id, {", ".join(COLUMNS)})
 select $1, $2, 1, v.* from unnest({arrays}) v
 on conflict (organization_id, id) do update set version = s.version + 1, updated_at = now(), {sets}
 """
 
 
 _PUT: Final = _put()
-
-
-def _events(
-    project_id: UUID,
-    revision: int,
-    zone_name: str,
-    zone: ZoneInfo,
-    span: tuple[datetime | None, datetime | None],
-    changed: Sequence[tuple[UUID, Item]],
-    removed: Sequence[UUID],
-) -> list[NewEvent]:
-    def local(moment: datetime | None) -> str | None:
-        if moment is None:
-            return None
-        offset = moment.replace(tzinfo=zone).utcoffset() or timedelta()
-        minutes = round(offset / timedelta(minutes=1))  # RFC 3339 has whole minutes; local mean times of old do not
-        return moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
-
-    items = []
-    for key, (_, *values) in changed:
-        item: dict[str, object] = {"task_id": key}
-        for name, value in zip((*_DATES, *_FLOATS), values, strict=False):
-            item[name] = local(value) if isinstance(value, datetime) else value
-        items.append(dumps(item))
-    chunks = chunked(items)
-    events = []
-    for number, chunk in enumerate(chunks, 1):
-        head = {
-            "project_id": project_id,
-            "revision": revision,
-            "time_zone": zone_name,
-            "project_start": local(span[0]),
-            "project_finish": local(span[1]),
-            "chunk": number,
-            "chunks": len(chunks),
-            "removed": list(removed) if number == len(chunks) else [],
-        }
-        data = dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
-        events.append(NewEvent(SchedulePublished.type, project_id, data))
-    return events

@@ -1,0 +1,110 @@
+"""A computed schedule, and what of it differs from the one stored: as rows and as events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.projects.domain.events import SchedulePublished
+from services.projects.domain.rollups import RollUp
+from services.projects.domain.schedule import ScheduledTask
+from services.projects.service.chunks import chunked
+from shared.messaging import NewEvent
+from shared.strict_json import dumps
+
+Item = tuple[object, ...]
+"""What is stored of a task: its place, its dates, and what it comes to."""
+_DATES: Final = ("early_start", "early_finish", "late_start", "late_finish")
+_FLOATS: Final = ("total_float_minutes", "free_float_minutes", "is_critical")
+COLUMNS: Final = ("position", *_DATES, *_FLOATS, *RollUp._fields)
+_TOLD: Final = 1 + len(_DATES) + len(_FLOATS)
+"""So much of an item is told to others when it changes; roll-ups they make for themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A schedule as it is to be stored: `version` is the project's last event when the plan was read."""
+
+    project_id: UUID
+    version: int
+    zone_name: str
+    span: tuple[datetime | None, datetime | None]
+    """The project's start and finish."""
+    percent_complete: Decimal | None
+    items: Mapping[UUID, Item]
+    """What is to be stored, by task."""
+    problem: str | None
+
+
+def item_of(position: int, dates: ScheduledTask, sums: RollUp) -> Item:
+    """Return what is to be stored of a task."""
+    return (
+        position,
+        dates.early_start,
+        dates.early_finish,
+        dates.late_start,
+        dates.late_finish,
+        dates.total_float_minutes,
+        dates.free_float_minutes,
+        dates.is_critical,
+        *sums,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What of a schedule differs from the one stored."""
+
+    rows: Sequence[Item]
+    removed: Sequence[UUID]
+    events: Sequence[NewEvent]
+
+
+def change_of(computed: Computed, revision: int, stored: Sequence[asyncpg.Record]) -> Change:
+    """Return how a schedule differs from the rows stored of the one before: their ids, then `COLUMNS`."""
+    new, old = computed.items, {row[0]: tuple(row)[1:] for row in stored}
+    changed = [key for key, item in new.items() if old.get(key) != item]
+    removed = [key for key in old if key not in new]
+    told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
+    return Change([(key, *new[key]) for key in changed], removed, _events(computed, revision, told, removed))
+
+
+def _events(
+    computed: Computed, revision: int, changed: Sequence[tuple[UUID, Item]], removed: Sequence[UUID]
+) -> list[NewEvent]:
+    zone, span = ZoneInfo(computed.zone_name), computed.span
+
+    def local(moment: datetime | None) -> str | None:
+        if moment is None:
+            return None
+        offset = moment.replace(tzinfo=zone).utcoffset() or timedelta()
+        minutes = round(offset / timedelta(minutes=1))  # RFC 3339 has whole minutes; local mean times of old do not
+        return moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
+
+    items = []
+    for key, (_, *values) in changed:
+        item: dict[str, object] = {"task_id": key}
+        for name, value in zip((*_DATES, *_FLOATS), values, strict=False):
+            item[name] = local(value) if isinstance(value, datetime) else value
+        items.append(dumps(item))
+    chunks = chunked(items)
+    events = []
+    for number, chunk in enumerate(chunks, 1):
+        head = {
+            "project_id": computed.project_id,
+            "revision": revision,
+            "time_zone": computed.zone_name,
+            "project_start": local(span[0]),
+            "project_finish": local(span[1]),
+            "chunk": number,
+            "chunks": len(chunks),
+            "removed": list(removed) if number == len(chunks) else [],
+        }
+        data = dumps(head)[:-1] + b',"items":[' + b",".join(chunk) + b"]}"
+        events.append(NewEvent(SchedulePublished.type, computed.project_id, data))
+    return events
