@@ -27,6 +27,7 @@ TAGS: Final = {
     "projects": "Projects and their key data.",
     "custom-fields": "Fields that the organization adds to what there is.",
     "tasks": "The work breakdown structure of a project.",
+    "progress": "How far tasks are: what was stated as of when, and how that stands to the plan.",
     "calendars": "When work is done: weeks, exceptions, holidays, and reckoning with them.",
     "dependencies": "Which task waits for which.",
     "schedule": "When things happen: dates, float and the critical path.",

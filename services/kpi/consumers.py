@@ -1,6 +1,7 @@
 """What kpi does with the events of other services: it keeps its own copy of what metrics are computed from.
 
-A plan's own figures of progress count only when it is imported; what is stated later comes as `task.progressed`.
+A plan's own figures of progress count only when it is imported; what is stated later comes as `task.progressed`, or
+among many changes of a plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from services.kpi.service.facts import (
     Deleted,
     PlanChanged,
     PlanImported,
+    ProgressItem,
     ProjectChanged,
     TaskChanged,
     TaskItem,
@@ -82,6 +84,8 @@ async def keep_changes(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]
     """Keep what changed in plans at once, piece by piece."""
     for each in events:
         await _keep_changes(tx, each.data)
+        stated = (item.after.fact(each.event.version) for item in each.data.items if isinstance(item, ProgressItem))
+        await facts.store_progress(tx, stated)
     await _evaluate_whole(tx, events)
 
 

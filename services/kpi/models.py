@@ -4,6 +4,7 @@ Money is in minor units of the project's currency, local wall time in minutes as
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -42,6 +43,8 @@ class ProjectRow(Known, table=True):
     time_zone: str = Field(default="UTC", sa_column_kwargs={"server_default": "UTC"})
     status_date: datetime | None = None
     calendar_id: UUID | None = None
+    technique: str | None = Field(default="percent_complete", sa_column_kwargs={"server_default": "percent_complete"})
+    start_share: int | None = None
     plan: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
 
 
@@ -58,7 +61,16 @@ class TaskRow(Known, table=True):
     """A task; only leaves count, and in the baseline are those with a baseline cost (0 too): they have both dates."""
 
     __tablename__ = "task"
-    __table_args__ = (Index("ix_task_leaf", "organization_id", "project_id", "id", postgresql_where=text("is_leaf")),)
+    __table_args__ = (
+        Index("ix_task_leaf", "organization_id", "project_id", "id", postgresql_where=text("is_leaf")),
+        Index(
+            "ix_task_achieved",
+            "organization_id",
+            "project_id",
+            "achieved_at",
+            postgresql_where=text("achieved_at is not null"),
+        ),
+    )
     project_id: UUID
     is_leaf: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     is_elapsed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -67,6 +79,13 @@ class TaskRow(Known, table=True):
     baseline_finish: int | None = None
     baseline_cost: int | None = Field(default=None, sa_type=BigInteger)
     actual_finish: int | None = None
+    technique: str | None = None  # how it earns; None: as the project's tasks do
+    basis: str = Field(default="duration", sa_column_kwargs={"server_default": "duration"})
+    start_share: int | None = None  # of a split: what is earned at the start, in hundredths of a percent
+    planned_units: Decimal | None = None
+    base_task_id: UUID | None = None
+    milestones: str | None = Field(default=None, sa_type=JSON)  # [[weight, achieved at or null], …]
+    achieved_at: datetime | None = instant(default=None)  # the last of them
 
 
 class ProgressRow(Base, table=True):
@@ -81,6 +100,10 @@ class ProgressRow(Base, table=True):
     stated: int = Field(sa_type=BigInteger)
     actual_cost: int | None = Field(default=None, sa_type=BigInteger)
     cost_stated: int | None = Field(default=None, sa_type=BigInteger)
+    work: int | None = None  # … of the work
+    physical: int | None = None  # … of the physical result
+    units: Decimal | None = None
+    state: int | None = None  # 0 not begun, 1 begun, 2 finished; None: only `percent` was known, whatever it is of
 
 
 class EvaluationRow(Base, table=True):

@@ -153,8 +153,24 @@ class NewerProgressKnown(Conflict):
     """Progress as of a later instant is known already."""
 
     code, title = "newer_progress_known", "Newer progress is known already"
-    cause = "The change would count as of now, but progress as of a later instant was stated before."
-    cure = "Push the progress with its own instant (`at`) to `/v1/ingest/events`."
+    cause = "The change would count as of now or `progress_at`, but progress as of a later instant was stated before."
+    cure = "State it as of its own instant with `POST /v1/projects/{project_id}/progress/batch`: it is kept as a fact."
+
+
+class ProgressContradicts(ValidationFailed):
+    """What is stated of a task's progress cannot be true."""
+
+    code, title = "progress_contradicts", "The progress contradicts itself or what is known"
+    cause = "Stated dates, percents, actual and remaining figures do not fit together; errors[] says which."
+    cure = "State fewer of them, as the others follow, or mend those that errors[] names."
+
+
+class TechniqueInvalid(ValidationFailed):
+    """The earned-value technique cannot be the task's."""
+
+    code, title = "technique_invalid", "The earned-value technique cannot be this task's"
+    cause = "A task that others are measured by must earn by its own progress: no summary, level of effort or circle."
+    cure = "Choose another base task, or another technique for it."
 
 
 class NothingToBaseline(Conflict):

@@ -122,6 +122,15 @@ CHANGE_TASKS: Final = Write(
     "/v1/projects/{project}/tasks/batch",
     {"mode": "atomic", "items": [{"action": "create_task", "task": {"name": "New"}}]},
 )
+STATE_PROGRESS: Final = Write(
+    "state_progress",
+    "POST",
+    "/v1/projects/{project}/progress/batch",
+    {
+        "mode": "atomic",
+        "items": [{"task": {"source_id": "12"}, "at": "2026-03-31T17:00:00+02:00", "percent_complete": 10}],
+    },
+)
 MOVE_TASK: Final = Write("move_task", "POST", "/v1/projects/{project}/tasks/{task}/move", {})
 COPY_TASKS: Final = Write(
     "copy_tasks", "POST", "/v1/projects/{project}/tasks/copy", {"source_project_id": str(uuid.UUID(int=1))}
@@ -163,6 +172,7 @@ OF_PLANS: Final = (
     TRANSITION_PROJECT,
     ASSESS_SCHEDULE,
     CHANGE_TASKS,
+    STATE_PROGRESS,
     MOVE_TASK,
     COPY_TASKS,
     CREATE_CALENDAR,

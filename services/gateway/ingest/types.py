@@ -76,6 +76,23 @@ Percent = Annotated[
 ]
 """0 to 100, at most two decimals."""
 
+Units = Annotated[
+    Decimal,
+    _only(
+        core_schema.union_schema(
+            [
+                core_schema.int_schema(strict=True, ge=0, le=1_000_000_000),
+                core_schema.decimal_schema(strict=True, ge=0, le=1_000_000_000, decimal_places=4, allow_inf_nan=False),
+            ],
+            custom_error_type="units",
+            custom_error_message="must be a number from 0 with at most four decimals",
+            serialization=core_schema.plain_serializer_function_ser_schema(float, when_used="json"),
+        ),
+        {"type": "number", "minimum": 0, "maximum": 1_000_000_000},
+    ),
+]
+"""A number from 0, at most four decimals."""
+
 SourceId = Annotated[
     str,
     Strict(),
@@ -160,11 +177,25 @@ class TaskProgressedData(Schema):
     task: InboundTask
     """The task of the project."""
     percent_complete: Percent
-    """Progress, 0 to 100."""
+    """Progress of the duration, 0 to 100; work goes along unless more is stated of it."""
     actual_cost: InboundMoney | None = None
     """Cost incurred until then, cumulative, in the project's currency."""
     remaining_work_minutes: Count | None = None
     """Work that was left, in working minutes."""
+    percent_work_complete: Percent | None = None
+    """Progress of the work, 0 to 100."""
+    physical_percent_complete: Percent | None = None
+    """Progress of the physical result, 0 to 100."""
+    units_done: Units | None = None
+    """Pieces done, for the earned-value technique `units`."""
+    actual_start: Instant | None = None
+    """When it began."""
+    actual_finish: Instant | None = None
+    """When it ended; the percent is 100 then."""
+    remaining_duration_minutes: Count | None = None
+    """Duration that was left, in working minutes."""
+    actual_work_minutes: Count | None = None
+    """Work done until then, in working minutes."""
     at: Instant
     """As of when this is true; an older statement never overwrites a newer one."""
 

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Self, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.kpi.domain.earned_schedule import PlannedCurve
+from services.kpi.domain.earning import NOTHING_SPECIAL, Earning
 from services.kpi.domain.measure import ARITHMETIC
 from services.kpi.domain.planned_value import InvalidBaseline, PlannedWork, WorkingIndex, indexes_at
 
@@ -29,6 +33,9 @@ class Baseline:
     period_ends: tuple[int, ...]
     curve: PlannedCurve
     later_days: "WorkingDays"
+    level_of_effort: PlannedWork
+    """Those of the tasks that earn what is planned."""
+    earning: Earning = NOTHING_SPECIAL
 
     @classmethod
     def compiled(
@@ -38,6 +45,9 @@ class Baseline:
         project_calendar: WorkingIndex,
         start: int,
         finish: int,
+        *,
+        level_of_effort: NDArray[np.bool_] | None = None,
+        earning: Earning = NOTHING_SPECIAL,
     ) -> Self:
         """Lay out the periods between the earliest baseline start and the latest baseline finish of all tasks."""
         if finish < start:
@@ -51,7 +61,9 @@ class Baseline:
         if planned and planned[-1] != work.budget_at_completion:
             raise InvalidBaseline("a task is planned beyond the baseline finish")
         later = WorkingDays(project_calendar, (finish - 1) // DAY + 1)
-        return cls(work, tuple(calendars), project_calendar, start, finish, tuple(ends), PlannedCurve(planned), later)
+        curve = PlannedCurve(planned)
+        effort = work.only(np.zeros(work.cost.shape, dtype=bool) if level_of_effort is None else level_of_effort)
+        return cls(work, tuple(calendars), project_calendar, start, finish, tuple(ends), curve, later, effort, earning)
 
     @property
     def budget_at_completion(self) -> int:
@@ -60,10 +72,15 @@ class Baseline:
 
     def planned_value(self, minute: int) -> int:
         """PV in minor units at a local minute: nothing before the baseline start, all from the finish on."""
+        return self._planned(self.work, minute)
+
+    def planned_effort(self, minute: int) -> int:
+        """PV of the level of effort alone, which is its EV too."""
+        return self._planned(self.level_of_effort, minute)
+
+    def _planned(self, work: PlannedWork, minute: int) -> int:
         # Calendars are never asked about times far from the plan, which they would have to lay out first.
-        return (
-            self.work.value_at(indexes_at(self.calendars, (min(minute, self.finish),))) if minute >= self.start else 0
-        )
+        return work.value_at(indexes_at(self.calendars, (min(minute, self.finish),))) if minute >= self.start else 0
 
     def elapsed(self, minute: int) -> Decimal:
         """AT: working days from the baseline start to a local minute, the current day by its share of working minutes.

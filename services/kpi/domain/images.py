@@ -16,9 +16,9 @@ class MetricRead(Schema):
     """A figure: its value, or null and why."""
 
     value: Number | None
-    """A decimal number: money with its currency's digits, everything else with six; null if it is undefined."""
+    """A decimal number: money with its currency's digits, counts with none, all else with six; null: undefined."""
     unit: Text
-    """A currency code, `ratio`, `percent` or `working_day`."""
+    """A currency code, `ratio`, `percent`, `working_day` or `task`."""
     reason: UndefinedReason | None
     """Why there is no value."""
 
@@ -29,7 +29,7 @@ class MetricsRead(Schema):
     planned_value: MetricRead
     """PV (BCWS): the budget of the work that should be done by then, spread evenly over each task's working time."""
     earned_value: MetricRead
-    """EV (BCWP): the budget of the work that is done, by percent complete."""
+    """EV (BCWP): the budget of the work that is done, by each task's earned-value technique."""
     actual_cost: MetricRead
     """AC (ACWP): what was spent."""
     budget_at_completion: MetricRead
@@ -60,6 +60,14 @@ class MetricsRead(Schema):
     """SV(t) = ES − AT, in working days since the baseline start; negative is behind."""
     schedule_performance_index_time: MetricRead
     """SPI(t) = ES / AT; unlike SPI it keeps telling the delay to the end."""
+    schedule_performance_index_discrete: MetricRead
+    """SPI without level of effort, whose EV is its PV and hides what is ahead or behind."""
+    earned_value_coverage: MetricRead
+    """Percent of BAC of which it is known what was earned: what the task earns by was stated, or time tells."""
+    tasks_without_budget: MetricRead
+    """Tasks with a duration that the baseline gives no budget: they cost and earn nothing."""
+    tasks_without_technique: MetricRead
+    """Tasks that earn by nothing: without a technique, or apportioned to one that is none."""
 
 
 class KpisRead(Schema):

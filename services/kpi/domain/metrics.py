@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from services.kpi.domain.baseline import Baseline
 from services.kpi.domain.earned_schedule import EarnedSchedule
 from services.kpi.domain.earned_value import EarnedValue
-from services.kpi.domain.measure import ARITHMETIC, Measure, UndefinedReason
+from services.kpi.domain.measure import ARITHMETIC, HUNDRED, Measure, UndefinedReason
 
 RATIO: Final = "ratio"
 PERCENT: Final = "percent"
 WORKING_DAY: Final = "working_day"
+TASK: Final = "task"
 _SIX_DECIMALS: Final = Decimal("0.000001")
 
 
@@ -43,10 +44,11 @@ class Metric:
 class Inputs:
     """What is known of a project at `as_of`, a local minute of its time zone.
 
-    `earned_minor` is EV in minor units, exact: Σ baseline cost × percent complete over the leaf tasks (F3, percent
-    complete); a task without reported progress has earned nothing, one outside the baseline earns nothing. It is None
-    if no progress is reported at all, `actual_minor` if no cost is. `finished_at` is the project's actual finish: once
-    all is earned, time stands still there. Instead of a baseline stands why there is none.
+    `earned_minor` is what leaf tasks have earned by facts, each by its technique, in minor units, exact; level of
+    effort comes to it here. A task without reported progress has earned nothing, nor has one outside the baseline. It
+    is None if no progress is reported at all, `actual_minor` if no cost is. `reported_minor` is the budget of the tasks
+    of which it was stated what they earn by. `finished_at` is the project's actual finish: once all is earned, time
+    stands still there. Instead of a baseline stands why there is none.
     """
 
     currency: str
@@ -56,11 +58,14 @@ class Inputs:
     actual_minor: Decimal | int | None
     minor_digits: int = 2
     finished_at: int | None = None
+    reported_minor: Decimal | int = 0
 
 
 def metrics(inputs: Inputs) -> Mapping[str, Metric]:
     """All metrics by name; InvalidEarnedValue where the inputs contradict themselves."""
-    value = _earned_value(inputs)
+    baseline = inputs.baseline
+    amounts = _Amounts(0, 0) if isinstance(baseline, UndefinedReason) else _Amounts.of(baseline, inputs.as_of)
+    value = _earned_value(inputs, amounts)
     schedule = _earned_schedule(inputs, value.earned)
     figures: dict[str, tuple[Measure, str]] = {
         "planned_value": (value.planned, inputs.currency),
@@ -80,28 +85,67 @@ def metrics(inputs: Inputs) -> Mapping[str, Metric]:
         "earned_schedule": (schedule.earned, WORKING_DAY),
         "schedule_variance_time": (schedule.schedule_variance_time, WORKING_DAY),
         "schedule_performance_index_time": (schedule.schedule_performance_index_time, RATIO),
+        "schedule_performance_index_discrete": (_discrete_index(inputs, amounts), RATIO),
+        **_coverage(inputs),
     }
-    money = Decimal(1).scaleb(-inputs.minor_digits)
+    steps = {inputs.currency: Decimal(1).scaleb(-inputs.minor_digits), TASK: Decimal(1)}
     return MappingProxyType(
-        {
-            name: _published(figure, unit, money if unit == inputs.currency else _SIX_DECIMALS)
-            for name, (figure, unit) in figures.items()
-        }
+        {name: _published(figure, unit, steps.get(unit, _SIX_DECIMALS)) for name, (figure, unit) in figures.items()}
     )
 
 
-def _earned_value(inputs: Inputs) -> EarnedValue:
+@dataclass(frozen=True, slots=True)
+class _Amounts:
+    """What is planned and earned at the instant, in minor units; `effort`: by the passage of time alone."""
+
+    planned: int
+    effort: int
+
+    @classmethod
+    def of(cls, baseline: Baseline, minute: int) -> Self:
+        effort = baseline.planned_effort(minute) if baseline.level_of_effort.cost.size else 0
+        return cls(baseline.planned_value(minute), effort)
+
+
+def _earned_value(inputs: Inputs, amounts: _Amounts) -> EarnedValue:
     baseline = inputs.baseline
     actual = _amount(inputs.actual_minor, UndefinedReason.NO_ACTUAL_COST, inputs.minor_digits)
     if isinstance(baseline, UndefinedReason):
         unknown = Measure.undefined(baseline)
         return EarnedValue(unknown, unknown, unknown, actual)
+    earned = inputs.earned_minor
+    if baseline.level_of_effort.cost.size:
+        earned = ARITHMETIC.add(Decimal(earned or 0), Decimal(amounts.effort))
     return EarnedValue(
         _amount(baseline.budget_at_completion, UndefinedReason.NO_BASELINE, inputs.minor_digits),
-        _amount(baseline.planned_value(inputs.as_of), UndefinedReason.NO_BASELINE, inputs.minor_digits),
-        _amount(inputs.earned_minor, UndefinedReason.NO_PROGRESS_REPORTED, inputs.minor_digits),
+        _amount(amounts.planned, UndefinedReason.NO_BASELINE, inputs.minor_digits),
+        _amount(earned, UndefinedReason.NO_PROGRESS_REPORTED, inputs.minor_digits),
         actual,
     )
+
+
+def _discrete_index(inputs: Inputs, amounts: _Amounts) -> Measure:
+    """SPI without level of effort, which is never ahead or behind and hides what is."""
+    if isinstance(inputs.baseline, UndefinedReason):
+        return Measure.undefined(inputs.baseline)
+    earned = _amount(inputs.earned_minor, UndefinedReason.NO_PROGRESS_REPORTED, inputs.minor_digits)
+    planned = _amount(amounts.planned - amounts.effort, UndefinedReason.NO_BASELINE, inputs.minor_digits)
+    return earned.over(planned, UndefinedReason.NO_PLANNED_VALUE)
+
+
+def _coverage(inputs: Inputs) -> Mapping[str, tuple[Measure, str]]:
+    """Of how much of the budget it is known what was earned, and how many tasks have none or earn by nothing."""
+    names = ("earned_value_coverage", "tasks_without_budget", "tasks_without_technique")
+    units = (PERCENT, TASK, TASK)
+    baseline = inputs.baseline
+    if isinstance(baseline, UndefinedReason):
+        return {name: (Measure.undefined(baseline), unit) for name, unit in zip(names, units, strict=True)}
+    effort = Decimal(baseline.level_of_effort.budget_at_completion)
+    known = Measure(ARITHMETIC.add(Decimal(inputs.reported_minor), effort))
+    share = (HUNDRED * known).over(Measure(Decimal(baseline.budget_at_completion)), UndefinedReason.NO_BUDGET)
+    counts = (baseline.earning.without_budget, baseline.earning.without_technique)
+    figures = (share, *(Measure.known(count) for count in counts))
+    return {name: (figure, unit) for name, figure, unit in zip(names, figures, units, strict=True)}
 
 
 def _amount(minor: Decimal | int | None, otherwise: UndefinedReason, digits: int) -> Measure:

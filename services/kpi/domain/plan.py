@@ -12,7 +12,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+
 from services.kpi.domain.baseline import Baseline
+from services.kpi.domain.earning import NOTHING_SPECIAL, Earning
 from services.kpi.domain.measure import ARITHMETIC, UndefinedReason
 from services.kpi.domain.planned_value import InvalidBaseline, PlannedWork
 from shared.working_time import CalendarError, Shifts, WorkingTime, compile_calendars, from_json, minute_of
@@ -61,6 +64,8 @@ class PlanRows:
     is_elapsed: Sequence[bool]
     calendars: Mapping[UUID, object]
     project_calendar: UUID | None
+    earning: Earning = NOTHING_SPECIAL
+    is_level_of_effort: Sequence[bool] | None = None
 
 
 def compiled(rows: PlanRows) -> Baseline | UndefinedReason:
@@ -85,7 +90,15 @@ def compiled(rows: PlanRows) -> Baseline | UndefinedReason:
         positions.append(1 if is_elapsed else places[identifier])
     try:
         work = PlannedWork.between(rows.cost, rows.start, rows.finish, positions, calendars)
-        return Baseline.compiled(work, calendars, project, min(rows.start), max(rows.finish))
+        return Baseline.compiled(
+            work,
+            calendars,
+            project,
+            min(rows.start),
+            max(rows.finish),
+            level_of_effort=None if rows.is_level_of_effort is None else np.array(rows.is_level_of_effort, dtype=bool),
+            earning=rows.earning,
+        )
     except InvalidBaseline:
         return UndefinedReason.BASELINE_TOO_LARGE
 

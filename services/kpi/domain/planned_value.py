@@ -93,6 +93,10 @@ class PlannedWork:
         """BAC in minor units."""
         return int(self.cost.sum())
 
+    def only(self, chosen: NDArray[np.bool_]) -> Self:
+        """Some of the tasks."""
+        return type(self)(self.cost[chosen], self.start[chosen], self.finish[chosen], self.calendar[chosen])
+
     def value_at(self, now: Sequence[int] | IntArray) -> int:
         """PV in minor units (half-even) at one instant, given as its index on every calendar."""
         return self.curve(np.asarray(now, dtype=np.int64).reshape(1, -1))[0]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -22,6 +23,8 @@ class ProjectFact:
     time_zone: str = "UTC"
     status_date: datetime | None = None
     calendar_id: UUID | None = None
+    technique: str | None = "percent_complete"
+    start_share: int | None = None
     is_deleted: bool = False
 
 
@@ -48,6 +51,13 @@ class TaskFact:
     calendar_id: UUID | None = None
     baseline: BaselineDates | None = None
     actual_finish: int | None = None
+    technique: str | None = None
+    basis: str = "duration"
+    start_share: int | None = None
+    planned_units: Decimal | None = None
+    base_task_id: UUID | None = None
+    milestones: str | None = None
+    achieved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,10 @@ class ProgressFact:
     stated: int
     actual_cost: int | None = None
     cost_stated: int | None = None
+    work: int | None = None
+    physical: int | None = None
+    units: Decimal | None = None
+    state: int | None = None
 
 
 Fact = TypeVar("Fact", ProjectFact, CalendarFact, TaskFact)
@@ -94,15 +108,17 @@ def _columns(facts: Sequence[Fact | ProgressFact], *names: str) -> list[list[obj
 _PROJECTS: Final = """
 with put as (
   insert into project as o
-    (organization_id, id, version, is_deleted, key, owner, currency, time_zone, status_date, calendar_id)
+    (organization_id, id, version, is_deleted, key, owner, currency, time_zone, status_date, calendar_id, technique,
+     start_share)
   select $1, v.* from unnest($2::uuid[], $3::int[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::text[],
-                             $9::timestamp[], $10::uuid[]) as v
+                             $9::timestamp[], $10::uuid[], $11::text[], $12::int[]) as v
   on conflict (organization_id, id) do update
   set version = excluded.version, is_deleted = excluded.is_deleted, key = excluded.key, owner = excluded.owner,
       currency = excluded.currency, time_zone = excluded.time_zone, status_date = excluded.status_date,
-      calendar_id = excluded.calendar_id,
-      plan = case when (o.currency, o.time_zone, o.calendar_id)
-                       is distinct from (excluded.currency, excluded.time_zone, excluded.calendar_id)
+      calendar_id = excluded.calendar_id, technique = excluded.technique, start_share = excluded.start_share,
+      plan = case when (o.currency, o.time_zone, o.calendar_id, o.technique, o.start_share)
+                       is distinct from (excluded.currency, excluded.time_zone, excluded.calendar_id,
+                                         excluded.technique, excluded.start_share)
                   then gen_random_uuid() else o.plan end
   where o.version < excluded.version and not o.is_deleted
   returning id, is_deleted
@@ -117,7 +133,8 @@ async def store_projects(tx: Transaction, facts: Iterable[ProjectFact]) -> None:
     found = newest(facts)
     if not found:
         return
-    names = ("id", "version", "is_deleted", "key", "owner", "currency", "time_zone", "status_date", "calendar_id")
+    names = ("id", "version", "is_deleted", "key", "owner", "currency", "time_zone", "status_date", "calendar_id",
+             "technique", "start_share")  # fmt: skip
     gone = [row["id"] for row in await tx.fetch(_PROJECTS, tx.organization_id, *_columns(found, *names))]
     if not gone:
         return
@@ -156,34 +173,41 @@ async def store_calendars(tx: Transaction, facts: Iterable[CalendarFact]) -> Non
         await tx.execute(_CALENDARS, tx.organization_id, *_columns(found, *names))
 
 
-_KEPT: Final = "is_leaf, is_elapsed, calendar_id, baseline_start, baseline_finish, baseline_cost"
+_PLACED: Final = ("is_leaf", "is_elapsed", "calendar_id", "baseline_start", "baseline_finish", "baseline_cost",
+                 "technique", "basis", "start_share", "planned_units", "base_task_id", "milestones")  # fmt: skip
+"""What the baseline, and how it is earned, follow from."""
+_KEPT: Final = (*_PLACED, "actual_finish", "achieved_at")
+_COLUMNS: Final = ", ".join(_KEPT)
+
+
+def _each(alias: str) -> str:
+    """The columns that a plan follows from; JSON has no equality of its own."""
+    return ", ".join(f"{alias}.{name}" + "::text" * (name == "milestones") for name in _PLACED)
+
+
 _TASKS: Final = f"""
 with given as (
   select v.* from unnest($2::uuid[], $3::uuid[], $4::int[], $5::bool[], $6::bool[], $7::bool[], $8::uuid[], $9::int[],
-                         $10::int[], $11::bigint[], $12::int[])
-    as v(project_id, id, version, is_deleted, {_KEPT}, actual_finish)
+                         $10::int[], $11::bigint[], $12::text[], $13::text[], $14::int[], $15::numeric[], $16::uuid[],
+                         $17::json[], $18::int[], $19::timestamptz[])
+    as v(project_id, id, version, is_deleted, {_COLUMNS})
   {_ALIVE}
 ),
 before as (
   select t.* from task t join given g on g.id = t.id where t.organization_id = $1
 ),
 put as (
-  insert into task as o (organization_id, project_id, id, version, is_deleted, {_KEPT}, actual_finish)
+  insert into task as o (organization_id, project_id, id, version, is_deleted, {_COLUMNS})
   select $1, g.* from given g
   on conflict (organization_id, id) do update
-  set version = excluded.version, is_deleted = excluded.is_deleted, is_leaf = excluded.is_leaf,
-      is_elapsed = excluded.is_elapsed, calendar_id = excluded.calendar_id, baseline_start = excluded.baseline_start,
-      baseline_finish = excluded.baseline_finish, baseline_cost = excluded.baseline_cost,
-      actual_finish = excluded.actual_finish
+  set version = excluded.version, is_deleted = excluded.is_deleted,
+      {", ".join(f"{name} = excluded.{name}" for name in _KEPT)}
   where o.version < excluded.version and not o.is_deleted
-  returning project_id, id, is_deleted, {_KEPT}
+  returning project_id, id, is_deleted, {_COLUMNS}
 ),
 changed as (
   select distinct n.project_id from put n left join before b on b.id = n.id
-  where (n.is_leaf or b.is_leaf)
-    and (n.is_leaf, n.is_elapsed, n.calendar_id, n.baseline_start, n.baseline_finish, n.baseline_cost)
-        is distinct from
-        (b.is_leaf, b.is_elapsed, b.calendar_id, b.baseline_start, b.baseline_finish, b.baseline_cost)
+  where (n.is_leaf or b.is_leaf) and ({_each("n")}) is distinct from ({_each("b")})
 ),
 replanned as (
   update project p set plan = gen_random_uuid() from changed c where p.organization_id = $1 and p.id = c.project_id
@@ -205,20 +229,24 @@ async def store_tasks(tx: Transaction, facts: Iterable[TaskFact]) -> None:
         [None if baseline is None else baseline.start for baseline in baselines],
         [None if baseline is None else baseline.finish for baseline in baselines],
         [None if baseline is None else baseline.cost for baseline in baselines],
-        *_columns(found, "actual_finish"),
+        *_columns(found, *_KEPT[_KEPT.index("technique") :]),
     )
 
 
+_LATER: Final = "when excluded.stated >= o.stated"
+_STATED: Final = ("percent", "work", "physical", "units", "state")
 _PROGRESS: Final = f"""
-insert into progress as o (organization_id, project_id, task_id, at, percent, stated, actual_cost, cost_stated)
+insert into progress as o (organization_id, project_id, task_id, at, stated, actual_cost, cost_stated,
+                           {", ".join(_STATED)})
 select $1, v.*
-from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[])
-  as v(project_id, task_id, at, percent, stated, actual_cost, cost_stated)
+from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], $8::int[], $9::int[],
+            $10::int[], $11::numeric[], $12::int[])
+  as v(project_id, task_id, at, stated, actual_cost, cost_stated, {", ".join(_STATED)})
 {_ALIVE} and not exists (
   select from task t where t.organization_id = $1 and t.id = v.task_id and t.is_deleted
 )
 on conflict (organization_id, task_id, at) do update
-set percent = case when excluded.stated >= o.stated then excluded.percent else o.percent end,
+set {", ".join(f"{name} = case {_LATER} then excluded.{name} else o.{name} end" for name in _STATED)},
     stated = greatest(o.stated, excluded.stated),
     actual_cost = case when excluded.cost_stated >= coalesce(o.cost_stated, 0) then excluded.actual_cost
                        else o.actual_cost end,
@@ -230,5 +258,5 @@ async def store_progress(tx: Transaction, facts: Iterable[ProgressFact]) -> None
     """Store what was stated of tasks; the same instant stated again replaces, others stand beside one another."""
     found = last_stated(facts)
     if found:
-        names = ("project_id", "task_id", "at", "percent", "stated", "actual_cost", "cost_stated")
+        names = ("project_id", "task_id", "at", "stated", "actual_cost", "cost_stated", *_STATED)
         await tx.execute(_PROGRESS, tx.organization_id, *_columns(found, *names))

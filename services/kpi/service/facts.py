@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from services.kpi.domain.plan import baseline_of, minor_units
 from services.kpi.repository.facts import CalendarFact, ProgressFact, ProjectFact, TaskFact
+from services.kpi.service.techniques import Technique, default, measured
 from shared.messaging import Reader
 from shared.types import minor_digits
 from shared.working_time import minute_of
@@ -48,11 +49,14 @@ class ProjectImage(Reader):
     time_zone: str
     status_date: Wall | None
     calendar_id: UUID | None
+    default_ev_technique: str = "percent_complete"
 
     @property
     def fact(self) -> ProjectFact:
         """As it is kept."""
-        return ProjectFact(**self.model_dump())
+        technique, share = default(self.default_ev_technique)
+        given = self.model_dump(exclude={"default_ev_technique"})
+        return ProjectFact(**given, technique=technique, start_share=share)
 
 
 class CalendarImage(Reader):
@@ -73,6 +77,11 @@ class TaskImage(Reader):
     percent_complete: Percent
     physical_percent_complete: Percent
     uses_physical_percent: bool
+    percent_work_complete: Percent | None = None
+    percent_complete_type: str | None = None
+    units_done: Decimal | None = None
+    ev_technique: Technique | None = None
+    actual_start: Wall | None = None
     actual_finish: Wall | None
     actual_cost: Cost
     baseline_start: Wall | None
@@ -83,6 +92,8 @@ class TaskImage(Reader):
     def fact(self, identifier: UUID, version: int) -> TaskFact:
         """As it is kept. A summary row sums up others, an inactive task is not done: neither counts."""
         cost = self.baseline_cost
+        kind = self.percent_complete_type or ("physical" if self.uses_physical_percent else "duration")
+        earns = measured(self.ev_technique, kind)
         return TaskFact(
             self.project_id,
             identifier,
@@ -97,14 +108,30 @@ class TaskImage(Reader):
                 2 if cost is None else minor_digits(cost.currency),
             ),
             actual_finish=None if self.actual_finish is None else minute_of(self.actual_finish),
+            technique=earns.technique,
+            basis=earns.basis,
+            start_share=earns.start_share,
+            planned_units=earns.planned_units,
+            base_task_id=earns.base_task_id,
+            milestones=earns.milestones,
+            achieved_at=earns.achieved_at,
         )
 
     def progress(self, identifier: UUID, at: datetime, stated: int) -> ProgressFact | None:
         """What an import states of it as of an instant; None where it states nothing, or what is newer stands."""
         if self.progress_at is None or self.progress_at > at:
             return None
-        percent = self.physical_percent_complete if self.uses_physical_percent else self.percent_complete
-        return _stated(self.project_id, identifier, at, percent, self.actual_cost, stated)
+        if self.percent_work_complete is None:  # told before there were other percents
+            percent = self.physical_percent_complete if self.uses_physical_percent else self.percent_complete
+            return _stated(self.project_id, identifier, at, percent, self.actual_cost, stated)
+        fact = _stated(self.project_id, identifier, at, self.percent_complete, self.actual_cost, stated)
+        return replace(
+            fact,
+            work=minor_units(self.percent_work_complete, 2),
+            physical=minor_units(self.physical_percent_complete, 2),
+            units=self.units_done,
+            state=_state(self.percent_complete, self.actual_start),
+        )
 
 
 class ProgressImage(Reader):
@@ -115,10 +142,22 @@ class ProgressImage(Reader):
     at: datetime
     percent_complete: Percent
     actual_cost: Cost | None
+    percent_work_complete: Percent | None = None
+    physical_percent_complete: Percent | None = None
+    units_done: Decimal | None = None
+    actual_start: Wall | None = None
 
     def fact(self, stated: int) -> ProgressFact:
-        """As it is kept; for earned value it counts as stated, also where imports go by the physical percent."""
-        return _stated(self.project_id, self.task_id, self.at, self.percent_complete, self.actual_cost, stated)
+        """As it is kept; what was told before there were other percents counts by whatever a task earns by."""
+        fact = _stated(self.project_id, self.task_id, self.at, self.percent_complete, self.actual_cost, stated)
+        if "actual_start" not in self.model_fields_set:
+            return fact
+        work, physical = (
+            None if each is None else minor_units(each, 2)
+            for each in (self.percent_work_complete, self.physical_percent_complete)
+        )
+        state = _state(self.percent_complete, self.actual_start)
+        return replace(fact, work=work, physical=physical, units=self.units_done, state=state)
 
 
 def _stated(
@@ -126,6 +165,11 @@ def _stated(
 ) -> ProgressFact:
     fact = ProgressFact(project_id, task_id, at, minor_units(percent, 2), by)
     return fact if cost is None else replace(fact, actual_cost=cost.minor, cost_stated=by)
+
+
+def _state(percent: Decimal, begun: datetime | None) -> int:
+    """0 not begun, 1 begun, 2 finished: complete and finished are the same."""
+    return 2 if percent == 100 else int(percent > 0 or begun is not None)
 
 
 class ProjectChanged(Reader):
@@ -186,17 +230,27 @@ class TaskItem(Reader):
         return self.after.fact(self.id, self.version)
 
 
+class ProgressItem(Reader):
+    """What was stated of a task, among much that was stated at once."""
+
+    kind: Literal["progress"]
+    after: ProgressImage
+
+
 class OtherItem(Reader):
     """Something of an imported plan that metrics do not depend on."""
 
 
 def _kind(item: object) -> str:
     kind = item.get("kind") if isinstance(item, dict) else None
-    return kind if kind in {"calendar", "task"} else "other"
+    return kind if kind in {"calendar", "task", "progress"} else "other"
 
 
 Item = Annotated[
-    Annotated[CalendarItem, Tag("calendar")] | Annotated[TaskItem, Tag("task")] | Annotated[OtherItem, Tag("other")],
+    Annotated[CalendarItem, Tag("calendar")]
+    | Annotated[TaskItem, Tag("task")]
+    | Annotated[ProgressItem, Tag("progress")]
+    | Annotated[OtherItem, Tag("other")],
     Discriminator(_kind),
 ]
 

@@ -24,7 +24,9 @@ from services.kpi.domain.moments import (
     rfc3339,
 )
 from services.kpi.repository import reading
-from services.kpi.repository.reading import Finish, Project, Standing
+from services.kpi.repository import standings as standings_of
+from services.kpi.repository.reading import Project
+from services.kpi.repository.standings import Finish, Standing
 from services.kpi.service.baselines import baseline_of
 from shared.db import Transaction
 from shared.errors import Busy, FieldError, ValidationFailed
@@ -150,17 +152,18 @@ async def _metrics(
     if not instants:
         return []
     utc = [as_utc(instant) for instant in instants]
+    of, baseline = await baseline_of(tx, project)
+    apportioned = baseline.earning.apportioned if isinstance(baseline, Baseline) else {}
     if len(utc) == 1:
-        plan, standing = await reading.standing(tx, project.id, utc[0])
+        plan, standing = await standings_of.standing(tx, project.id, apportioned, utc[0])
         standings: Sequence[Standing] = [standing]
     else:
-        plan, standings = await reading.series(tx, project.id, utc)
-    of, baseline = await baseline_of(tx, project)
+        plan, standings = await standings_of.series(tx, project.id, apportioned, utc)
     if not plan == of == project.plan:
         return None
     finish: Finish | None = None
     if isinstance(baseline, Baseline) and any(_all_earned(standing, baseline) for standing in standings):
-        finish = await reading.finish(tx, project.id, utc)
+        finish = await standings_of.finish(tx, project.id, utc)
     compute = _Computation(project, ZoneInfo(project.time_zone), baseline, instants, standings, finish)
     return compute.run() if compute.is_quick else await asyncio.to_thread(compute.run)
 
@@ -203,6 +206,7 @@ class _Computation:
                     standing.spent,
                     digits,
                     self._finished_at(number),
+                    standing.reported,
                 )
             )
             for number, (instant, standing) in enumerate(zip(self.instants, self.standings, strict=True))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.projects.api.batch_problems import MAX_BYTES, MOST_ITEMS, BatchProblem, told
 from services.projects.api.dependencies import DependencyUpdate, Lag
 from services.projects.api.projects import ProjectRef
 from services.projects.api.schemas import TaskFields, TaskUpdate
@@ -17,13 +18,11 @@ from services.projects.service.batch_steps import Outcome, Step
 from services.projects.service.batches import run_batch
 from shared.errors import TooManyItems
 from shared.permissions import Permission
-from shared.route import Current, FieldErrorRead, Operation, operation
-from shared.types import Count, Flag, Schema, Text
+from shared.route import Current, Operation, operation
+from shared.types import Count, Flag, Schema
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tasks", tags=["tasks"], route_class=Operation)
 
-MOST_ITEMS: Final = 5000
-MAX_BYTES: Final = 16 * 1024 * 1024
 PLACE: Final = {"parent_id", "before_id", "after_id"}
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -58,7 +57,7 @@ class CreateTaskItem(Schema):
 
     def step(self) -> Step:
         """Return the step that this asks for."""
-        return Step(self.action, self.task.model_dump(exclude={"cost"}), ref=self.ref, cost=self.task.cost)
+        return Step(self.action, self.task.values(), ref=self.ref, cost=self.task.cost)
 
 
 class UpdateTaskItem(Schema):
@@ -229,23 +228,6 @@ class TaskBatch(Schema):
         return self
 
 
-class BatchProblem(Schema):
-    """Why an item was not done."""
-
-    type: Text
-    """A page of the documentation with cause and cure."""
-    title: Text
-    """What happened."""
-    status: Count
-    """The HTTP status that it would have alone."""
-    detail: Text
-    """What happened this time."""
-    code: Text
-    """Stable code."""
-    errors: list[FieldErrorRead]
-    """All mistakes at once; pointers begin at the item."""
-
-
 class BatchResult(Schema):
     """What became of an item."""
 
@@ -269,24 +251,12 @@ class BatchRead(Schema):
 
 
 def _result(index: int, outcome: Outcome) -> dict[str, object]:
-    problem = outcome.problem
-    told = None
-    if problem is not None:
-        told = {
-            "type": "/problems/" + problem.code.replace("_", "-"),
-            "title": problem.title,
-            "status": problem.status,
-            "detail": problem.detail,
-            "code": problem.code,
-            "errors": [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in problem.errors],
-        }
-    identifier = None if outcome.id is None else str(outcome.id)
     return {
         "index": index,
         "status": outcome.status,
-        "id": identifier,
+        "id": None if outcome.id is None else str(outcome.id),
         "version": outcome.version,
-        "problem": told,
+        "problem": told(outcome.problem),
     }
 
 
@@ -309,8 +279,8 @@ async def change_tasks(call: Current, project_id: ProjectRef, body: TaskBatch) -
 
     Items take effect in their order; one may name what an earlier one creates by `#ref`. With mode atomic all are done
     (200) or none (409 batch_refused, `errors[]` says which items and why); with best_effort those that can be done are,
-    and the answer (207) tells of each. What is changed is one event, `pmo.projects.plan.changed.v1`, in chunks; stated
-    progress has events of its own. A body that is malformed is refused as a whole.
+    and the answer (207) tells of each. What is changed is one event, `pmo.projects.plan.changed.v1`, in chunks, with
+    what is stated of progress. A body that is malformed is refused as a whole.
     """
     if len(body.items) > MOST_ITEMS:
         raise TooManyItems(f"At most {MOST_ITEMS} items.")

@@ -11,9 +11,12 @@ from pydantic_core import PydanticCustomError
 
 from services.projects.api.convention_schemas import ConventionsRead
 from services.projects.api.governed import CustomFields, GovernedCreate, GovernedUpdate
+from services.projects.api.progress_schemas import Duration, StatedFields
 from services.projects.domain.codes import InvalidMask, Mask
+from services.projects.domain.ev_techniques import DefaultTechnique, EvTechnique
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem
 from services.projects.domain.plan import ConstraintType
+from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.project import INITIAL, ProjectStatus
 from services.projects.domain.projection_images import TaskView
 from shared.pagination import page_of
@@ -26,8 +29,6 @@ from shared.types import (
     Key,
     Money,
     Name,
-    Patch,
-    Percent,
     Schema,
     SourceId,
     Text,
@@ -58,9 +59,6 @@ def _mask(value: str) -> str:
 CodeMask = Annotated[Name, AfterValidator(_mask), Field(max_length=40, examples=["1.1"])]
 Code = Annotated[Name, Field(max_length=100, examples=["1.2.3"])]
 """A WBS code given by hand."""
-Duration = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
-"""Minutes; the most is some eighty years of working days."""
-
 Priority = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
@@ -101,6 +99,8 @@ class ProjectCreate(GovernedCreate):
     """How WBS codes are made, as an example: 1.1, A-01, HT|1.1 with HT before all of them."""
     is_template: Flag = False
     """New projects may be made from it."""
+    default_ev_technique: DefaultTechnique = DefaultTechnique.PERCENT_COMPLETE
+    """How tasks earn that say nothing of it themselves; none: they do not, and are told as tasks without one."""
     template_id: UUID | None = None
     """A project whose plan is copied into the new one: a template, or one that the caller sees."""
 
@@ -134,6 +134,8 @@ class ProjectUpdate(GovernedUpdate):
     """How WBS codes are made from now on; those there are change by renumbering."""
     is_template: Flag = absent()
     """New projects may be made from it."""
+    default_ev_technique: DefaultTechnique = absent()
+    """How tasks earn that say nothing of it themselves."""
 
 
 class TaskFields(Schema):
@@ -169,6 +171,10 @@ class TaskFields(Schema):
     """When it should be finished; bounds the late dates."""
     cost: Money | None = None
     """Planned cost, in the project's currency."""
+    percent_complete_type: PercentCompleteType = PercentCompleteType.DURATION
+    """Which percent its progress is told by."""
+    ev_technique: EvTechnique | None = None
+    """How its progress earns its budget; null: as the project's default says."""
     custom_fields: CustomFields = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -177,6 +183,10 @@ class TaskFields(Schema):
         if self.constraint_type not in dateless and self.constraint_date is None:
             raise PydanticCustomError("constraint_date", "this constraint needs a constraint_date")
         return self
+
+    def values(self) -> dict[str, object]:
+        """Return everything but the cost."""
+        return self.model_dump(exclude={"cost", "ev_technique"}) | {"ev_technique": self.ev_technique}
 
 
 class TaskCreate(TaskFields):
@@ -196,7 +206,7 @@ class TaskCreate(TaskFields):
         return self
 
 
-class TaskUpdate(Patch):
+class TaskUpdate(StatedFields):
     """Changes to a task; absent fields keep their values."""
 
     name: Name = absent()
@@ -221,12 +231,14 @@ class TaskUpdate(Patch):
     """The date of the constraint; null clears."""
     deadline: Instant | None = None
     """When it should be finished; null clears."""
-    percent_complete: Percent = absent()
-    """Progress, 0 to 100, as of now."""
-    actual_cost: Money = absent()
-    """Cost incurred so far, cumulative, as of now."""
+    percent_complete_type: PercentCompleteType = absent()
+    """Which percent its progress is told by."""
+    ev_technique: EvTechnique | None = None
+    """How its progress earns its budget; null: as the project's default says."""
     custom_fields: CustomFields = absent()
     """What is absent keeps its value, null clears."""
+    progress_at: Instant = absent()
+    """As of when what follows is true; now if absent."""
 
 
 class SchedulePage(Schema):

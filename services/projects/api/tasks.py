@@ -96,8 +96,7 @@ async def list_tasks(
 @router.post("", status_code=201, response_model=TaskRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
 async def create_task(call: Current, project_id: ProjectRef, body: TaskCreate) -> Response:
     """Add a task to a project."""
-    values = body.model_dump(exclude={"cost"})
-    written = await service.create_task(call.tx, project_id, call.own_only, values, body.cost)
+    written = await service.create_task(call.tx, project_id, call.own_only, body.values(), body.cost)
     return call.written(written, 201, f"/v1/projects/{project_id}/tasks/{written.id}")
 
 
@@ -147,7 +146,11 @@ async def update_task(
     task_id: TaskRef,
     body: Annotated[TaskUpdate, Body(media_type=MERGE_PATCH[0])],
 ) -> Response:
-    """Change a task; progress counts as of now."""
+    """Change a task; what it states of progress counts as of `progress_at`, else as of now.
+
+    A fact of progress is kept of it. Not of an instant before the newest one that progress is known of (409
+    newer_progress_known): such facts are for `POST /v1/projects/{project_id}/progress/batch`.
+    """
     identifier = identifier_of(task_id)
     written = await service.update_task(call.tx, project_id, call.own_only, identifier, call.expected, body.changes())
     return call.written(written)

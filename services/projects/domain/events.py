@@ -12,12 +12,12 @@ from services.projects.domain.images import (
     CalendarRead,
     DependencyRead,
     PlanResourceRead,
-    ProgressRead,
     ProjectRead,
     TaskRead,
 )
 from services.projects.domain.intake_events import INTAKE_EVENTS
 from services.projects.domain.life_cycle_images import TransitionRead
+from services.projects.domain.progress_images import ProgressRead, StatedProgress
 from services.projects.domain.quality.images import ScheduleAssessmentRead
 from shared.events import EntityEvent, Event
 from shared.types import Count, Schema, Text
@@ -210,7 +210,9 @@ class PlanChanged(Event):
     """Number of this chunk, from 1."""
     chunks: Count
     """How many there are."""
-    items: list[ImportedCalendar | ImportedTask | ImportedDependency | ImportedResource | ImportedAssignment]
+    items: list[
+        ImportedCalendar | ImportedTask | ImportedDependency | ImportedResource | ImportedAssignment | StatedProgress
+    ]
     """What was created, updated or deleted."""
 
 

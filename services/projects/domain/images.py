@@ -5,8 +5,10 @@ from typing import Literal
 from uuid import UUID
 
 from services.projects.domain.conventions import LagCalendar
+from services.projects.domain.ev_techniques import DefaultTechnique
 from services.projects.domain.hierarchy import Health
 from services.projects.domain.plan import ConstraintType, LagUnit, LinkType, ResourceType
+from services.projects.domain.progress_images import TaskProgressRead
 from services.projects.domain.project import ProjectStatus
 from shared.types import Count, Money, Schema, Text
 
@@ -76,13 +78,15 @@ class ProjectRead(GovernedRead):
     """How WBS codes are made."""
     is_template: bool
     """New projects may be made from it."""
+    default_ev_technique: DefaultTechnique
+    """How its tasks earn that say nothing of it themselves."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime
     """When it was last changed, UTC."""
 
 
-class TaskRead(Schema):
+class TaskRead(TaskProgressRead):
     """A task of a project's work breakdown structure. Date-times are local to the project's time zone."""
 
     id: UUID
@@ -322,29 +326,6 @@ class AssignmentRead(Schema):
     """When it was created, UTC."""
     updated_at: datetime
     """When it was last changed, UTC."""
-
-
-class ProgressRead(Schema):
-    """What someone stated of a task's progress, and as of when."""
-
-    id: UUID
-    """Our id."""
-    version: Count
-    """Always 1: facts are not changed."""
-    project_id: UUID
-    """The project."""
-    task_id: UUID
-    """The task."""
-    at: datetime
-    """As of when, UTC."""
-    percent_complete: float
-    """0 to 100."""
-    actual_cost: Money | None
-    """Cost incurred so far, cumulative; null: not stated."""
-    remaining_work_minutes: Count | None
-    """Effort still to spend; null: not stated."""
-    source: Text
-    """Who stated it."""
 
 
 class ImportRead(Schema):

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
+from services.projects.domain.ev_techniques import EvTechnique
 from shared.working_time import WorkingCalendar
 
 
@@ -112,7 +113,9 @@ class Task:
     percent_complete: Decimal = Decimal(0)  # of duration, 0..100
     percent_work_complete: Decimal = Decimal(0)
     physical_percent_complete: Decimal = Decimal(0)
-    uses_physical_percent: bool = False  # earned value by physical percent complete
+    uses_physical_percent: bool = False  # its percent complete, and with it earned value, is the physical one
+    uses_units_percent: bool = False  # … is that of work
+    ev_technique: EvTechnique | None = None  # None: as the project's tasks do
     actual_start: datetime | None = None
     actual_finish: datetime | None = None
     actual_duration_minutes: int = 0

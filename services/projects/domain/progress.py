@@ -1,19 +1,84 @@
-"""What a statement of progress does to a task."""
+"""What a statement of progress does to a task, by Microsoft Project's rules: each figure follows from those stated.
+
+Duration and work each are a whole of actual and remaining, of which percent complete is the actual share. Who states
+one of them moves the other along, as Microsoft Project does, unless the statement says both. A task that has begun
+without an actual start began when it was scheduled to, and one that is complete without an actual finish ended when it
+was scheduled to; less than complete is not finished, and back to nothing is not begun.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+HUNDRED: Final = Decimal(100)
+_STEP: Final = Decimal("0.01")
+
+
+class PercentCompleteType(StrEnum):
+    """Which percent a task's progress is told by, as Primavera has it."""
+
+    DURATION = "duration"
+    UNITS = "units"  # of work
+    PHYSICAL = "physical"
+
+
+class Contradiction(Exception):
+    """What is stated cannot be true all at once, or beside what is known."""
+
+    def __init__(self, field: str, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+        self.code = code
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What someone states of a task's progress."""
+    """What someone states of a task's progress as of an instant; None: nothing of that. Dates are local wall time."""
 
     at: datetime
-    percent_complete: Decimal
+    percent_complete: Decimal | None = None
     actual_cost: Decimal | None = None
     remaining_work_minutes: int | None = None
     source: str = ""
+    percent_work_complete: Decimal | None = None
+    physical_percent_complete: Decimal | None = None
+    units_done: Decimal | None = None
+    actual_start: datetime | None = None
+    actual_finish: datetime | None = None
+    actual_duration_minutes: int | None = None
+    remaining_duration_minutes: int | None = None
+    actual_work_minutes: int | None = None
+    local_at: datetime | None = None
+    """The same instant as `at`: no stated date may lie after it."""
+
+    @property
+    def is_of_duration(self) -> bool:
+        """Whether it says how much of the duration is done."""
+        stated = (self.percent_complete, self.actual_duration_minutes, self.remaining_duration_minutes)
+        return self.actual_finish is not None or any(each is not None for each in stated)
+
+    @property
+    def is_of_work(self) -> bool:
+        """Whether it says how much of the work is done."""
+        stated = (self.percent_work_complete, self.actual_work_minutes, self.remaining_work_minutes)
+        return any(each is not None for each in stated)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a whole is done: the actual part, the rest, and their percent."""
+
+    percent: Decimal
+    actual: int
+    rest: int
+
+    @property
+    def whole(self) -> int:
+        """Both parts."""
+        return self.actual + self.rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +93,210 @@ class Standing:
     is_scheduled: bool = False
     early_start: datetime | None = None
     early_finish: datetime | None = None
+    percent_type: PercentCompleteType = PercentCompleteType.DURATION
+    percent_work_complete: Decimal = Decimal(0)
+    actual_duration_minutes: int = 0
+    remaining_duration_minutes: int | None = None
+    work_minutes: int = 0
+    actual_work_minutes: int = 0
+    remaining_work_minutes: int = 0
+    physical_percent_complete: Decimal | None = None
+    units_done: Decimal | None = None
 
     def takes(self, progress: Progress) -> bool:
         """Tell whether a statement is the newest one; an older one is kept as a fact and changes nothing."""
         return self.progress_at is None or progress.at >= self.progress_at
 
-    def after(self, progress: Progress) -> "Standing":
-        """Return where a statement that is the newest leaves the task.
-
-        As in Microsoft Project, a task that has begun without an actual start began when it was scheduled to, and one
-        that is complete without an actual finish ended when it was scheduled to.
-        """
-        percent = progress.percent_complete
-        start, finish = self.actual_start, self.actual_finish
-        if self.is_scheduled:
-            start = (start or self.early_start) if percent > 0 else start
-            finish = (finish or self.early_finish) if percent == 100 else None
-        return replace(
-            self, percent_complete=percent, progress_at=progress.at, actual_start=start, actual_finish=finish
+    def after(self, said: Progress) -> "Standing":
+        """Return where a statement leaves the task; raises Contradiction."""
+        self._check_dates(said)
+        duration = self._duration(said) if said.is_of_duration else None
+        work = _share(self.work_minutes, self.actual_work_minutes, said, _WORK) if said.is_of_work else None
+        if duration is not None and work is None:
+            work = _at(duration.percent, self.work_minutes)
+        elif duration is not None and said.percent_work_complete is None and said.actual_work_minutes is None:
+            # What is left of the work was stated; what is done of it follows from the duration.
+            done = _at(duration.percent, self.work_minutes).actual
+            work = _share(self.work_minutes, done, replace(said, actual_work_minutes=done), _WORK)
+        elif duration is None and work is not None:
+            duration = _at(work.percent, self.duration_minutes)
+        physical = self.physical(said)
+        after = replace(
+            self,
+            progress_at=said.at,
+            physical_percent_complete=self.physical_percent_complete if physical is None else physical,
+            units_done=self.units_done if said.units_done is None else said.units_done,
         )
+        if duration is not None:
+            after = replace(
+                after,
+                percent_complete=duration.percent,
+                duration_minutes=duration.whole,
+                actual_duration_minutes=duration.actual,
+                remaining_duration_minutes=duration.rest,
+            )
+        if work is not None:
+            after = replace(
+                after,
+                percent_work_complete=work.percent,
+                work_minutes=work.whole,
+                actual_work_minutes=work.actual,
+                remaining_work_minutes=work.rest,
+            )
+        start, finish = self._dates(said, after.percent_complete)
+        return replace(after, actual_start=start, actual_finish=finish)
 
-    def columns(self, progress: Progress) -> dict[str, object]:
-        """Return the task's columns after a statement that is its newest."""
-        after = self.after(progress)
-        done = int((self.duration_minutes * progress.percent_complete / 100).to_integral_value())
-        columns: dict[str, object] = {
+    def physical(self, said: Progress) -> Decimal | None:
+        """Return what a statement says of the physical result.
+
+        Where that is what the task's percent means, the percent stated, as in Primavera.
+        """
+        if said.physical_percent_complete is not None or self.percent_type is not PercentCompleteType.PHYSICAL:
+            return said.physical_percent_complete
+        return HUNDRED if said.actual_finish is not None else said.percent_complete
+
+    def columns(self, said: Progress) -> dict[str, object]:
+        """Return the task's columns after a statement that is its newest; raises Contradiction."""
+        known = self.known()
+        columns = {name: value for name, value in self.after(said).known().items() if value != known[name]}
+        columns["progress_at"] = said.at
+        # Where the file said that work stopped and resumes no longer holds: it follows from the actual duration.
+        columns |= {"stop": None, "resume": None}
+        told = {
+            "actual_cost": said.actual_cost,
+            "units_done": said.units_done,
+            "physical_percent_complete": self.physical(said),
+        }
+        return columns | {name: value for name, value in told.items() if value is not None}
+
+    def fact(self, said: Progress) -> dict[str, object]:
+        """Return the columns of the fact: what was stated, and what follows of it; raises Contradiction.
+
+        Of the same instant stated again, what was said before holds where it is not said anew.
+        """
+        after = self.after(said)
+        again = self.progress_at == said.at
+        physical, units = self.physical(said), said.units_done
+        fact: dict[str, object] = {
+            "at": said.at,
             "percent_complete": after.percent_complete,
-            "progress_at": after.progress_at,
+            "actual_cost": said.actual_cost,
+            "source": said.source,
+            "physical_percent_complete": self.physical_percent_complete if again and physical is None else physical,
+            "units_done": self.units_done if again and units is None else units,
             "actual_start": after.actual_start,
             "actual_finish": after.actual_finish,
-            "actual_duration_minutes": done,
-            "remaining_duration_minutes": self.duration_minutes - done,
-            # Where the file said that work stopped and resumes no longer holds: it follows from the actual duration.
-            "stop": None,
-            "resume": None,
         }
-        if progress.actual_cost is not None:
-            columns["actual_cost"] = progress.actual_cost
-        if progress.remaining_work_minutes is not None:
-            columns["remaining_work_minutes"] = progress.remaining_work_minutes
-        return columns
+        measured = again or said.is_of_duration or said.is_of_work
+        return fact | {name: getattr(after, name) if measured else None for name in _MEASURED}
+
+    def known(self) -> dict[str, object]:
+        """Return what statements change of a task."""
+        return {
+            "percent_complete": self.percent_complete,
+            "actual_start": self.actual_start,
+            "actual_finish": self.actual_finish,
+            "duration_minutes": self.duration_minutes,
+            "actual_duration_minutes": self.actual_duration_minutes,
+            "remaining_duration_minutes": self.remaining_duration_minutes,
+            "percent_work_complete": self.percent_work_complete,
+            "work_minutes": self.work_minutes,
+            "actual_work_minutes": self.actual_work_minutes,
+            "remaining_work_minutes": self.remaining_work_minutes,
+        }
+
+    def _check_dates(self, said: Progress) -> None:
+        for name, date in (("actual_start", said.actual_start), ("actual_finish", said.actual_finish)):
+            if date is not None and said.local_at is not None and date > said.local_at:
+                raise Contradiction(name, "actual_after_statement", "lies after the instant that the statement is of")
+        begun = said.actual_start or self.actual_start
+        if said.actual_finish is not None and begun is not None and said.actual_finish < begun:
+            raise Contradiction("actual_finish", "finish_before_start", "lies before the actual start")
+        if said.actual_finish is not None and said.percent_complete not in {None, HUNDRED}:
+            raise Contradiction("percent_complete", "finished_means_100", "is not 100, but an actual finish is stated")
+
+    def _duration(self, said: Progress) -> Share:
+        if said.actual_finish is None:
+            return _share(self.duration_minutes, self.actual_duration_minutes, said, _DURATION)
+        if said.remaining_duration_minutes:
+            raise Contradiction("remaining_duration_minutes", "finished_means_100", "is left, but it is finished")
+        actual = said.actual_duration_minutes
+        return Share(HUNDRED, self.duration_minutes if actual is None else actual, 0)
+
+    def _dates(self, said: Progress, percent: Decimal) -> tuple[datetime | None, datetime | None]:
+        start, finish = said.actual_start or self.actual_start, said.actual_finish or self.actual_finish
+        if percent == 0 and self.percent_complete > 0 and said.actual_start is None:
+            return None, None
+        if percent > 0 and start is None:
+            start = self.early_start if self.is_scheduled else said.local_at
+            if said.actual_finish is not None and start is not None:
+                start = min(start, said.actual_finish)
+        if percent < HUNDRED:
+            return start, None
+        if finish is None:
+            finish = self.early_finish if self.is_scheduled else said.local_at
+            if finish is not None and start is not None:
+                finish = max(start, finish)
+        elif start is not None and start > finish:
+            raise Contradiction("actual_start", "finish_before_start", "lies after the actual finish")
+        return start, finish
+
+
+_MEASURED: Final = (
+    "actual_duration_minutes",
+    "remaining_duration_minutes",
+    "percent_work_complete",
+    "actual_work_minutes",
+    "remaining_work_minutes",
+)
+_Names = tuple[str, str, str]
+_DURATION: Final = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
+_WORK: Final = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
+
+
+def _at(percent: Decimal, whole: int) -> Share:
+    """So much percent of a whole."""
+    actual = int((whole * percent / HUNDRED).to_integral_value())
+    return Share(percent, actual, whole - actual)
+
+
+def _share(whole: int, known: int, said: Progress, names: _Names) -> Share:
+    """What is done of a whole as stated: by percent, by the actual part, by the rest, or by several that agree."""
+    percent: Decimal | None
+    actual: int | None
+    rest: int | None
+    percent, actual, rest = (getattr(said, name) for name in names)
+    if percent is not None and actual is None and rest is None:
+        return _at(percent, whole)
+    if percent is not None and (actual is None or rest is None):
+        return _solved(percent, actual, rest, names)
+    stated = actual is not None
+    actual = known if actual is None else actual
+    rest = max(whole - actual, 0) if rest is None else rest
+    found = _percent(actual, rest) if actual or rest else (percent or Decimal(0))
+    if percent is not None and abs(percent - found) > _STEP:
+        raise Contradiction(names[0], "parts_disagree", f"is {found} % by {names[1]} and {names[2]}")
+    if not stated and not actual and not rest and whole:
+        found = HUNDRED  # nothing is left of something of which nothing was done: it is done with
+    return Share(found if percent is None else percent, actual, rest)
+
+
+def _solved(percent: Decimal, actual: int | None, rest: int | None, names: _Names) -> Share:
+    """The part that is not stated, from the percent and the one that is."""
+    if rest is not None:
+        if percent == HUNDRED and rest:
+            raise Contradiction(names[2], "parts_disagree", "is left, but all is done")
+        left = HUNDRED - percent
+        return Share(percent, int((rest * percent / left).to_integral_value()) if left else 0, rest)
+    assert actual is not None
+    if percent == 0 and actual:
+        raise Contradiction(names[1], "parts_disagree", "is done, but the percent is 0")
+    return Share(percent, actual, int((actual * (HUNDRED - percent) / percent).to_integral_value()) if percent else 0)
+
+
+def _percent(actual: int, rest: int) -> Decimal:
+    """To the hundredth, but never 100 while something is left, nor 0 when something was done."""
+    exact = (HUNDRED * actual / (actual + rest)).quantize(_STEP)
+    if rest and exact == HUNDRED:
+        return HUNDRED - _STEP
+    return _STEP if actual and not exact else exact

@@ -6,6 +6,11 @@ from services.projects.entities.base import JOIN_PROJECT, STAMPS, money, plain, 
 from services.projects.models import AssignmentRow, CalendarRow, DependencyRow, PlanResourceRow, ProgressRow, TaskRow
 from shared.entity import Entity
 
+PERCENT_TYPE: Final = (
+    "case when t.uses_physical_percent then 'physical' when t.uses_units_percent then 'units' else 'duration' end"
+)
+REMAINING: Final = "coalesce(t.remaining_duration_minutes, greatest(t.duration_minutes - t.actual_duration_minutes, 0))"
+
 TASK: Final = Entity(
     "projects",
     "task",
@@ -34,8 +39,12 @@ TASK: Final = Entity(
             "constraint_type",
         ),
         **wall("constraint_date", "deadline", "planned_start", "planned_finish"),
-        **plain("percent_complete", "physical_percent_complete", "uses_physical_percent"),
+        **plain("percent_complete", "percent_work_complete", "physical_percent_complete", "uses_physical_percent"),
+        "percent_complete_type": PERCENT_TYPE,
+        **plain("units_done", "ev_technique"),
         **wall("actual_start", "actual_finish"),
+        "actual_duration_minutes": "t.actual_duration_minutes",
+        "remaining_duration_minutes": REMAINING,
         **plain("work_minutes", "actual_work_minutes", "remaining_work_minutes"),
         **money("cost", "actual_cost"),
         **wall("baseline_start", "baseline_finish"),
@@ -114,6 +123,9 @@ PROGRESS: Final = Entity(
         **plain("percent_complete"),
         **money("actual_cost"),
         **plain("remaining_work_minutes", "source"),
+        **plain("percent_work_complete", "physical_percent_complete", "units_done"),
+        **wall("actual_start", "actual_finish"),
+        **plain("actual_duration_minutes", "remaining_duration_minutes", "actual_work_minutes"),
     },
     root="project_id",
     join=JOIN_PROJECT,

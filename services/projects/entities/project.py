@@ -16,7 +16,7 @@ PROJECT: Final = Entity(
         **plain("currency", "time_zone"),
         "start": "pmo_local(t.start, t.time_zone)",
         "status_date": "pmo_local(t.status_date, t.time_zone)",
-        **plain("source_id", "calendar_id", "minutes_per_day", "code_mask", "is_template"),
+        **plain("source_id", "calendar_id", "minutes_per_day", "code_mask", "is_template", "default_ev_technique"),
         **STAMPS,
     },
     root="id",

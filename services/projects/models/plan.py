@@ -77,6 +77,9 @@ class TaskRow(Row, table=True):
     percent_work_complete: Decimal = Decimal(0)
     physical_percent_complete: Decimal = Decimal(0)
     uses_physical_percent: bool = False
+    uses_units_percent: bool = False
+    units_done: Decimal = Decimal(0)
+    ev_technique: str | None = Field(default=None, sa_type=JSONB)
     actual_start: datetime | None = wall(default=None)
     actual_finish: datetime | None = wall(default=None)
     actual_duration_minutes: int = 0
@@ -166,7 +169,11 @@ class ProgressRow(Row, table=True):
     """What someone stated of a task's progress, and as of when. Facts are kept, never changed."""
 
     __tablename__ = "progress"
-    __table_args__ = (project_key(), Index("ix_progress_task", "organization_id", "task_id", "at"))
+    __table_args__ = (
+        project_key(),
+        Index("ix_progress_task", "organization_id", "task_id", "at"),
+        Index("ix_progress_project_at", "organization_id", "project_id", "at", "id"),
+    )
     project_id: UUID
     task_id: UUID
     at: datetime = instant()
@@ -174,3 +181,11 @@ class ProgressRow(Row, table=True):
     actual_cost: Decimal | None = None
     remaining_work_minutes: int | None = None
     source: str = ""
+    percent_work_complete: Decimal | None = None
+    physical_percent_complete: Decimal | None = None
+    units_done: Decimal | None = None
+    actual_start: datetime | None = wall(default=None)
+    actual_finish: datetime | None = wall(default=None)
+    actual_duration_minutes: int | None = None
+    remaining_duration_minutes: int | None = None
+    actual_work_minutes: int | None = None

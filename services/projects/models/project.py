@@ -45,6 +45,7 @@ class ProjectRow(Governed, Row, table=True):
     minutes_per_day: int = 480
     code_mask: str = "1.1"
     is_template: bool = False
+    default_ev_technique: str = "percent_complete"
     plan_settings: str = Field(default="{}", sa_type=JSONB)  # what only scheduling reads
 
 

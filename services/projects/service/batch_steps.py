@@ -8,6 +8,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.projects.domain.custom_fields import Definition
+from services.projects.domain.ev_techniques import as_technique
 from services.projects.domain.outline import NoPlace
 from services.projects.domain.progress import Progress
 from services.projects.errors import (
@@ -21,6 +22,7 @@ from services.projects.service import custom_fields
 from services.projects.service.dependencies import check_lag
 from services.projects.service.outlines import Fields, outline_of
 from services.projects.service.tasks import changed_task, new_task, stated_progress
+from services.projects.service.techniques import check_technique
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.errors import FieldError, NotFound, Problem
@@ -158,6 +160,7 @@ class Taking:
         plan = self.plan
         fields = new_task(plan.project, plan.custom_fields, step.values, step.cost)
         self._check_calendar(fields)
+        check_technique(plan.rows, plan.task_changes, None, as_technique(step.values.get("ev_technique")))
         parent = self._known(fields, "parent_id")
         source = fields.get("source_id")
         if source is not None and source in plan.sources:
@@ -177,6 +180,8 @@ class Taking:
             before = plan.task_changes.get(row["id"], {})
             present = before.get("custom_fields", row["custom_fields"])
             custom_fields.settle(plan.custom_fields, fields, present)
+        if (technique := as_technique(step.values.get("ev_technique"))) is not None:
+            check_technique(plan.rows, plan.task_changes, row["id"], technique)
         progress = stated_progress(self.tx, plan.project, row, step.values)
         if "work_breakdown_structure" in fields:
             code = fields.pop("work_breakdown_structure")

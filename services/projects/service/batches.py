@@ -116,8 +116,8 @@ async def _write(tx: Transaction, plan: PlanInMemory, outcomes: Sequence[Outcome
     await _create(tx, changes, TASK, plan.project["id"], created)
     await update_rows(tx, changes, DEPENDENCY, plan.link_changes)
     await _create(tx, changes, DEPENDENCY, plan.project["id"], plan.new_links)
+    await _state_progress(tx, plan, changes)
     await changes.record(tx)
-    await _state_progress(tx, plan)
     await request_schedule(tx, plan.project["id"])
     versions = dict.fromkeys((*plan.new_tasks, *plan.new_links), 1)
     touched = {*updates, *plan.progress}
@@ -138,8 +138,8 @@ async def _create(
         await changes.create(tx, kind, ("id", "project_id", *names), values)
 
 
-async def _state_progress(tx: Transaction, plan: PlanInMemory) -> None:
-    """Record what was stated of progress: facts of their own, as always."""
+async def _state_progress(tx: Transaction, plan: PlanInMemory, changes: PlanChanges) -> None:
+    """Note what was stated of progress among what was changed."""
     if not plan.progress:
         return
     project_id = plan.project["id"]
@@ -147,4 +147,4 @@ async def _state_progress(tx: Transaction, plan: PlanInMemory) -> None:
     batch = ProgressBatch()
     for key, progress in plan.progress.items():
         batch.take(dated[project_id, key], progress, tx.context)
-    await batch.write(tx)
+    await batch.write_into(tx, changes)

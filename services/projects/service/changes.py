@@ -23,24 +23,31 @@ class PlanChanges:
         self._items: list[bytes] = []
 
     async def create(
-        self, tx: Transaction, kind: Entity, columns: Sequence[str], rows: Sequence[Sequence[object]]
+        self,
+        tx: Transaction,
+        entity: Entity,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        kind: str | None = None,
     ) -> list[Image]:
-        """Insert rows (`id` is the first column); returns their images."""
-        return self._note(kind, await bulk.insert_many(tx, kind, columns, rows, _contexts(tx, rows), action="created"))
+        """Insert rows (`id` is the first column), told as of a kind (else the entity's); returns their images."""
+        images = await bulk.insert_many(tx, entity, columns, rows, _contexts(tx, rows), action="created")
+        return self._note(kind or entity.name, images)
 
     async def update(
         self, tx: Transaction, kind: Entity, columns: Sequence[str], rows: Sequence[Sequence[object]]
     ) -> list[Image]:
         """Change columns of rows (`id` is the first column); returns their images."""
         images = await bulk.update_many(tx, kind, columns, rows, _contexts(tx, rows))
-        return self._note(kind, images, action="updated")
+        return self._note(kind.name, images, action="updated")
 
     async def delete(self, tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> None:
         """Delete rows."""
         for identifier, version in await entity.delete_many(tx, kind, identifiers):
-            self._items.append(plan_item(kind, identifier, version, "deleted", None))
+            self._items.append(plan_item(kind.name, identifier, version, "deleted", None))
 
-    def _note(self, kind: Entity, images: list[Image], action: str = "created") -> list[Image]:
+    def _note(self, kind: str, images: list[Image], action: str = "created") -> list[Image]:
         self._items += (plan_item(kind, image.id, image.version, action, image.image) for image in images)
         return images
 
@@ -54,10 +61,10 @@ class PlanChanges:
         return f"projects:{self.project_id}@{version}"
 
 
-def plan_item(kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> bytes:
+def plan_item(kind: str, identifier: UUID, version: int, action: str, image: str | None) -> bytes:
     """Return what an event says of one row that was written."""
     after = None if image is None else orjson.Fragment(image)
-    return dumps({"kind": kind.name, "id": identifier, "version": version, "action": action, "after": after})
+    return dumps({"kind": kind, "id": identifier, "version": version, "action": action, "after": after})
 
 
 def chunked_events(type_: str, entity_id: UUID, head: dict[str, object], items: Iterable[bytes]) -> list[NewEvent]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from services.projects.domain.ev_techniques import technique_json, technique_of
 from services.projects.domain.outline import STEP
 from services.projects.domain.plan import Task
 
@@ -12,17 +13,28 @@ Row = dict[str, object]
 
 PROGRESS_COLUMNS: Final = (
     "percent_complete",
+    "percent_work_complete",
+    "physical_percent_complete",
     "actual_start",
     "actual_finish",
     "actual_duration_minutes",
     "remaining_duration_minutes",
     "stop",
     "resume",
+    "actual_work_minutes",
     "remaining_work_minutes",
     "actual_cost",
     "progress_at",
 )
 """What a fact of progress sets on a task."""
+
+
+def same_column(name: str, old: object, new: object) -> bool:
+    """Tell whether a task's column has a value already."""
+    if name == "ev_technique":
+        known, wanted = (technique_of(None if each is None else str(each)) for each in (old, new))
+        return known == wanted
+    return old == new
 
 
 def task_columns(
@@ -67,6 +79,8 @@ def task_columns(
         "percent_work_complete": task.percent_work_complete,
         "physical_percent_complete": task.physical_percent_complete,
         "uses_physical_percent": task.uses_physical_percent,
+        "uses_units_percent": task.uses_units_percent,
+        "ev_technique": technique_json(task.ev_technique),
         "actual_start": task.actual_start,
         "actual_finish": task.actual_finish,
         "actual_duration_minutes": task.actual_duration_minutes,

@@ -18,7 +18,8 @@ from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, load_outline, update_rows
 from services.projects.service.projects import request_schedule
-from services.projects.service.tasks import quantum
+from services.projects.service.statements import quantum
+from services.projects.service.techniques import copied_technique
 from shared import entity
 from shared.db import Transaction
 from shared.entity import Entity, Written
@@ -34,6 +35,7 @@ _FRESH: Final[Fields] = {
     "percent_complete": Decimal(0),
     "percent_work_complete": Decimal(0),
     "physical_percent_complete": Decimal(0),
+    "units_done": Decimal(0),
     "actual_start": None,
     "actual_finish": None,
     "actual_duration_minutes": 0,
@@ -133,6 +135,8 @@ class _Copy:
         if wanted.with_calendars:
             self.calendars_here = await self._calendars()
         rows = {copy: self._task(tasks[key]) | settled.pop(copy) for key, copy in copies.items()}
+        for row in rows.values():
+            row["ev_technique"] = copied_technique(row["ev_technique"], copies)
         await update_rows(self.tx, self.changes, TASK, settled)
         await self._create(TASK, rows)
         if wanted.with_dependencies:

@@ -18,7 +18,7 @@ from services.projects.domain.project import ProjectStatus
 from services.projects.domain.xml_guard import PlanFileError
 from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
-from services.projects.service import merging
+from services.projects.service import import_targets, merging
 from services.projects.service.projects import next_key
 from services.projects.service.report import Imported, Merged, result_of
 from services.projects.service.schedules import publish_schedule
@@ -161,18 +161,18 @@ async def _options(tx: Transaction, stated: dict[str, Any], target: UUID | None)
 async def _merge(
     database: Database, context: Context, import_id: UUID, file: PlanFile, row: "merging.Record"
 ) -> dict[str, object]:
-    sources = {part: merging.source_of(plan, row["sha256"], part) for part, plan in file.plans.items()}
+    sources = {part: import_targets.source_of(plan, row["sha256"], part) for part, plan in file.plans.items()}
     keys: dict[str, str | None] = {}
     status = ProjectStatus.PROPOSED if row["own_only"] else ProjectStatus.ACTIVE  # who only has own ones cannot approve
     async with database.transaction(context) as tx:
         # Taken in a transaction of its own: the counter is everybody's, and a long import would hold it.
         for part, source in sources.items():
-            found = await merging.find_project(tx, source, row)
+            found = await import_targets.find_project(tx, source, row)
             keys[part] = None if found or row["dry_run"] else await next_key(tx)
     async with database.transaction(context) as tx:
         done: list[Imported] = []
         for part, plan in file.plans.items():
-            known = await merging.find_project(tx, sources[part], row)
+            known = await import_targets.find_project(tx, sources[part], row)
             # What could not be read is told once for the whole file.
             tell = not done
             new = merging.New(sources[part], keys[part], status)

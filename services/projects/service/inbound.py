@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from services.projects.domain.events import InboundApplied, InboundRejected
 from services.projects.domain.progress import Progress
 from services.projects.service.life_cycle import check_changeable
 from services.projects.service.progress import ProgressBatch
-from services.projects.service.tasks import amount_in
+from services.projects.service.statements import amount_in, local_of_statement
 from shared import messaging
 from shared.db import Context, Transaction
 from shared.errors import Problem
@@ -59,6 +60,13 @@ class TaskProgressed(_Loose):
     actual_cost: Money | None = None
     remaining_work_minutes: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
     at: Instant
+    percent_work_complete: Percent | None = None
+    physical_percent_complete: Percent | None = None
+    units_done: Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=4)] | None = None
+    actual_start: Instant | None = None
+    actual_finish: Instant | None = None
+    remaining_duration_minutes: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
+    actual_work_minutes: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
 
 
 class Rejected(Exception):
@@ -96,7 +104,8 @@ class _Entry:
             first = error.errors()[0]
             self.code, self.detail = "validation", f"{'/'.join(map(str, first['loc']))}: {first['msg']}"
         except Problem as problem:
-            self.code, self.detail = problem.code, problem.detail
+            told = [f"{error.pointer}: {error.detail}" for error in problem.errors]
+            self.code, self.detail = problem.code, problem.detail or "; ".join(told)
 
 
 async def apply_inbound(tx: Transaction, events: Sequence[ReadEvent[AcceptedEvent]]) -> None:
@@ -166,7 +175,22 @@ def _take(batch: ProgressBatch, stated: TaskProgressed, project: asyncpg.Record,
     check_changeable(task["project_status"])
     cost = amount_in(stated.actual_cost, project["currency"], "/actual_cost/currency")
     source = entry.accepted.source
-    progress = Progress(stated.at, stated.percent_complete, cost, stated.remaining_work_minutes, source)
+    zone = project["time_zone"]
+    progress = Progress(
+        stated.at,
+        stated.percent_complete,
+        cost,
+        stated.remaining_work_minutes,
+        source,
+        stated.percent_work_complete,
+        stated.physical_percent_complete,
+        stated.units_done,
+        None if stated.actual_start is None else local_of_statement(stated.actual_start, zone),
+        None if stated.actual_finish is None else local_of_statement(stated.actual_finish, zone),
+        remaining_duration_minutes=stated.remaining_duration_minutes,
+        actual_work_minutes=stated.actual_work_minutes,
+        local_at=local_of_statement(stated.at, zone),
+    )
     return batch.take(task, progress, entry.context)
 
 

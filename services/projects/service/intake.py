@@ -24,7 +24,7 @@ from services.projects.repository import hierarchy
 from services.projects.repository import intake as rows
 from services.projects.service import custom_fields
 from services.projects.service.projects import create_project
-from services.projects.service.tasks import quantum
+from services.projects.service.statements import quantum
 from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction

@@ -126,7 +126,7 @@ class RowMerge:
             self._item(kind, image.id, image.version, action, image.image)
 
     def _item(self, kind: Entity, identifier: UUID, version: int, action: str, image: str | None) -> None:
-        self.merged.items.append(plan_item(kind, identifier, version, action, image))
+        self.merged.items.append(plan_item(kind.name, identifier, version, action, image))
 
     async def present(self, kind: Entity, key: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
         """Return the rows of a kind that came from a file, by the file's identifiers."""

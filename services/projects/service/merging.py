@@ -20,7 +20,7 @@ from services.projects.domain.project import ProjectStatus
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.service.breathing import breathe
 from services.projects.service.changes import chunked_events
-from services.projects.service.columns import PROGRESS_COLUMNS, Row, task_columns
+from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized
 from services.projects.service.plans import plan_settings
@@ -28,7 +28,6 @@ from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
 from shared import entity, messaging
 from shared.db import Transaction
-from shared.errors import NotFound
 from shared.strict_json import dumps
 from shared.types import CURRENCIES, minor_digits
 from shared.working_calendar import to_json
@@ -37,30 +36,6 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
-
-
-async def find_project(tx: Transaction, source: str, row: Record) -> UUID | None:
-    """Return the project that a plan is of: the one named, else the one of its source."""
-    owner = row["actor"] if row["own_only"] else None
-    if row["target_project_id"] is not None:
-        identifier: UUID = (await repository.project_row(tx, str(row["target_project_id"]), owner))["id"]
-        return identifier
-    found = await tx.fetchrow(
-        "select id, owner from project where organization_id = $1 and source_id = $2",
-        tx.organization_id,
-        source,
-    )
-    if found is None:
-        return None
-    if owner is not None and found["owner"] != owner:
-        raise NotFound
-    known: UUID = found["id"]
-    return known
-
-
-def source_of(plan: Plan, sha256: str, part: str) -> str:
-    """Return what identifies a file's project: its GUID, else the digest of the file's bytes; never a name."""
-    return plan.source_guid or (f"sha256:{sha256}:{part}" if part else f"sha256:{sha256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +219,8 @@ class _Merge(RowMerge):
                 values["position"] = row["position"]
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
                 values["parent_id"] = None  # to files everything is below the row that sums up the project
+            if row is not None and task.ev_technique is None:
+                values["ev_technique"] = row["ev_technique"]  # no file says how else a task earns
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]
             if row is not None and pushed is not None and pushed > progress_at:
@@ -255,7 +232,9 @@ class _Merge(RowMerge):
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
         await self._move_up({present[key]["id"] for key in wanted if key in present})
-        return await self.rows(TASK, present, wanted, identify=identifiers, may_go=lambda row: bool(row["is_imported"]))
+        return await self.rows(
+            TASK, present, wanted, same=same_column, identify=identifiers, may_go=lambda row: bool(row["is_imported"])
+        )
 
     async def _move_up(self, stays: Collection[UUID]) -> None:
         """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""

@@ -1,4 +1,4 @@
-"""Use cases of tasks and of what is stated of their progress."""
+"""Use cases of tasks."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.custom_fields import Definition
+from services.projects.domain.ev_techniques import as_technique, technique_json
 from services.projects.domain.outline import NoPlace
-from services.projects.domain.progress import Progress
+from services.projects.domain.progress import PercentCompleteType, Progress
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
-    CurrencyMismatch,
     MoveNotPossible,
     NewerProgressKnown,
     ReferenceInvalid,
@@ -28,14 +28,16 @@ from services.projects.service import custom_fields
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import load_outline, write_outline
-from services.projects.service.progress import standing_of
+from services.projects.service.progress import RESCHEDULING, contradictions, standing_of
 from services.projects.service.projects import request_schedule, wall_time
+from services.projects.service.statements import STATED, amount_in, quantum, statement
+from services.projects.service.techniques import check_technique, techniques_of
 from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
 from shared.errors import FieldError, ValidationFailed
-from shared.types import Money, minor_digits
+from shared.types import Money
 
 SCHEDULING = frozenset(
     {
@@ -52,26 +54,10 @@ SCHEDULING = frozenset(
 )
 """What of a task a schedule shows, or rolls up into its summaries."""
 
-STATED: Final = frozenset({"percent_complete", "actual_cost"})
-"""What changes of a task state of its progress."""
 USUAL_MASK: Final = "1.1"
 
 DATELESS = frozenset({"as_soon_as_possible", "as_late_as_possible"})
 """Constraints without a date."""
-
-
-def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | None:
-    """Return the amount; raises CurrencyMismatch if it is not in the project's currency."""
-    if money is None:
-        return None
-    if money.currency != currency:
-        raise CurrencyMismatch(errors=[FieldError(pointer, "currency_mismatch", f"must be in {currency}")])
-    return money.amount.quantize(quantum(currency))
-
-
-def quantum(currency: str) -> Decimal:
-    """Return the smallest amount of a currency: 0.01 for most."""
-    return Decimal(1).scaleb(-minor_digits(currency))
 
 
 def _local(fields: dict[str, object], zone: str) -> None:
@@ -88,6 +74,7 @@ def new_task(
     fields = dict(values)
     custom_fields.settle_new(known, fields)
     _local(fields, project["time_zone"])
+    _settle_measure(fields)
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
     fields |= {"actual_cost": nothing, "fixed_cost": nothing}
@@ -99,31 +86,41 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
     """Return the columns of a task that changes set but for its progress; raises ValidationFailed."""
     fields = {name: value for name, value in changes.items() if name not in STATED}
     _local(fields, project["time_zone"])
+    _settle_measure(fields)
     kind = fields.get("constraint_type", row["constraint_type"])
     if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
         detail = "this constraint needs a constraint_date"
         raise ValidationFailed(errors=[FieldError("/constraint_date", "constraint_date", detail)])
+    duration, work = fields.get("duration_minutes"), fields.get("work_minutes")
+    if isinstance(duration, int) and row["remaining_duration_minutes"] is not None:
+        fields["remaining_duration_minutes"] = max(duration - row["actual_duration_minutes"], 0)
+    if isinstance(work, int):
+        fields["remaining_work_minutes"] = max(work - row["actual_work_minutes"], 0)
     return fields
+
+
+def _settle_measure(fields: dict[str, object]) -> None:
+    """Put how a task's progress is told and earns as it is kept."""
+    kind = fields.pop("percent_complete_type", None)
+    if kind is not None:
+        fields["uses_physical_percent"] = kind is PercentCompleteType.PHYSICAL
+        fields["uses_units_percent"] = kind is PercentCompleteType.UNITS
+    if "ev_technique" in fields:
+        fields["ev_technique"] = technique_json(as_technique(fields["ev_technique"]))
 
 
 def stated_progress(
     tx: Transaction, project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[str, object]
 ) -> Progress | None:
-    """Return what changes state of a task's progress as of now; raises TaskIsSummary or NewerProgressKnown."""
-    percent, cost = changes.get("percent_complete"), changes.get("actual_cost")
-    if percent is None and cost is None:
+    """Return what changes state of a task's progress; raises TaskIsSummary or NewerProgressKnown."""
+    progress = statement(project, changes, datetime.now(UTC), tx.context.actor)
+    if progress is None:
         return None
     if row["is_summary"]:
         raise TaskIsSummary
-    now = datetime.now(UTC)
-    if row["progress_at"] is not None and row["progress_at"] > now:
+    if row["progress_at"] is not None and row["progress_at"] > progress.at:
         raise NewerProgressKnown(f"Progress is known as of {row['progress_at'].isoformat()}.")
-    return Progress(
-        now,
-        percent if isinstance(percent, Decimal) else row["percent_complete"],
-        amount_in(cost if isinstance(cost, Money) else None, project["currency"], "/actual_cost/currency"),
-        source=tx.context.actor,
-    )
+    return progress
 
 
 async def create_task(
@@ -153,6 +150,7 @@ async def create_task(
             own_code = f"{parent['work_breakdown_structure']}.{end.number}"
             fields |= {"position": end.position, "work_breakdown_structure": own_code}
     await repository.check_calendar(tx, project_id, fields.get("calendar_id"))
+    await _check_technique(tx, project_id, values)
     if not is_usual:
         identifier = fields["id"] = uuid7()
         outline = await load_outline(tx, project)
@@ -207,6 +205,7 @@ async def update_task(
     await repository.check_calendar(tx, project["id"], fields.get("calendar_id"))
     if "custom_fields" in fields:
         custom_fields.settle(await custom_fields.definitions(tx, TASK), fields, row["custom_fields"])
+    await _check_technique(tx, project["id"], changes, task_id)
     progress = stated_progress(tx, project, row, changes)
     if "work_breakdown_structure" in fields:
         code = fields.pop("work_breakdown_structure")
@@ -214,13 +213,21 @@ async def update_task(
         outline.fix_code(task_id, None if code is None else str(code))
         fields |= outline.settle().get(task_id, {})
     if progress is not None:
-        await _state(tx, project["id"], task_id, progress)
-        dated = await repository.tasks_with_dates(tx, "id", {(project["id"], task_id)})
-        fields |= standing_of(dated[project["id"], task_id]).columns(progress)
+        fields |= await _state(tx, project["id"], task_id, fields, progress)
     written = await entity.update(tx, TASK, task_id, fields, expected=expected, changed=list(changes))
-    if "percent_complete" in changes or SCHEDULING & fields.keys():
+    if (SCHEDULING | RESCHEDULING) & fields.keys():
         await request_schedule(tx, project["id"])
     return written
+
+
+async def _check_technique(
+    tx: Transaction, project_id: UUID, values: Mapping[str, object], task_id: UUID | None = None
+) -> None:
+    """Raise TechniqueInvalid if values give a task a technique that cannot be its."""
+    technique = as_technique(values.get("ev_technique"))
+    if technique is not None:
+        tasks = [] if task_id is None else [task_id]
+        check_technique(await techniques_of(tx, project_id, technique, *tasks), {}, task_id, technique)
 
 
 async def delete_task(tx: Transaction, reference: str, own_only: str | None, task_id: UUID, expected: int) -> Written:
@@ -259,19 +266,13 @@ async def _childless(tx: Transaction, project_id: UUID, parent_id: UUID | None) 
         await entity.update(tx, TASK, parent["id"], {"is_summary": False}, expected=parent["version"])
 
 
-async def _state(tx: Transaction, project_id: UUID, task_id: UUID, progress: Progress) -> Written:
-    """Record a fact of progress."""
-    return await entity.create(
-        tx,
-        PROGRESS,
-        {
-            "project_id": project_id,
-            "task_id": task_id,
-            "at": progress.at,
-            "percent_complete": progress.percent_complete,
-            "actual_cost": progress.actual_cost,
-            "remaining_work_minutes": progress.remaining_work_minutes,
-            "source": progress.source,
-        },
-        fact="progressed",
-    )
+async def _state(
+    tx: Transaction, project_id: UUID, task_id: UUID, fields: Mapping[str, object], progress: Progress
+) -> Mapping[str, object]:
+    """Record a fact of progress; returns the columns of the task, whose other `fields` change with it."""
+    dated = await repository.tasks_with_dates(tx, "id", {(project_id, task_id)})
+    standing = standing_of({**dated[project_id, task_id], **fields})
+    with contradictions():
+        columns, fact = standing.columns(progress), standing.fact(progress)
+    await entity.create(tx, PROGRESS, {"project_id": project_id, "task_id": task_id, **fact}, fact="progressed")
+    return columns

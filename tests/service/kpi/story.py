@@ -127,7 +127,15 @@ class Story:
             )
         return merged.project_id
 
-    async def push(self, project_id: UUID, uid: str, at: datetime, percent: int, spent: str | None = None) -> None:
+    async def push(
+        self,
+        project_id: UUID,
+        uid: str,
+        at: datetime,
+        percent: int | None = None,
+        spent: str | None = None,
+        **more: Any,
+    ) -> None:
         """State progress of a task."""
         async with self.projects.transaction(self.context) as tx:
             task_id = await self._task(tx, project_id, uid)
@@ -135,8 +143,21 @@ class Story:
             await repository.lock_aggregates(tx, {project_id})
             found = await repository.tasks_with_dates(tx, "id", {(project_id, task_id)})
             batch = ProgressBatch()
-            batch.take(found[project_id, task_id], Progress(at, Decimal(percent), cost), tx.context)
+            stated = Progress(at, None if percent is None else Decimal(percent), cost, **more)
+            batch.take(found[project_id, task_id], stated, tx.context)
             await batch.write(tx)
+
+    async def change_task(self, project_id: UUID, uid: str, **changes: object) -> None:
+        """Change a task."""
+        async with self.projects.transaction(self.context) as tx:
+            task_id = await self._task(tx, project_id, uid)
+            version = await tx.fetchint("select version from task where id = $1", task_id)
+            await tasks.update_task(tx, str(project_id), None, task_id, version, changes)
+
+    async def task_id(self, project_id: UUID, uid: str) -> UUID:
+        """Our id of a task."""
+        async with self.projects.transaction(self.context) as tx:
+            return await self._task(tx, project_id, uid)
 
     async def patch(self, project_id: UUID, **changes: object) -> None:
         """Change a project."""

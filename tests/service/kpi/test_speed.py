@@ -14,7 +14,7 @@ import pytest
 from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.moments import HistoryInterval
 from services.kpi.domain.plan import BaselineDates
-from services.kpi.repository import facts
+from services.kpi.repository import facts, standings
 from services.kpi.repository import reading as hot
 from services.kpi.repository.facts import ProgressFact, ProjectFact, TaskFact
 from services.kpi.service import baselines
@@ -107,7 +107,7 @@ async def test_hot_statements_read_only_what_they_need(quiet_database: Database,
     values = (organization, project_id, NOW)
     async with reading(quiet_database, organization) as tx:
         for statement, arguments in (
-            (hot._STANDING, values),
+            (standings._STANDING, (organization, project_id, [], [], NOW)),
             (hot._PLAN, values[:2]),
             (f"{hot._PROJECT} t.id = $2", values[:2]),
             (f"{hot._PROJECT} t.key = $2", (organization, "BIG-1")),

@@ -40,6 +40,10 @@ NAMES = [
     "earned_schedule",
     "schedule_variance_time",
     "schedule_performance_index_time",
+    "schedule_performance_index_discrete",
+    "earned_value_coverage",
+    "tasks_without_budget",
+    "tasks_without_technique",
 ]
 # Two weeks of work for 10 000.00 each, one after the other: 2 000.00 a day.
 FORTNIGHT = baseline((1_000_000, at(0, 8), at(4, 17)), (1_000_000, at(7, 8), at(11, 17)))
@@ -47,7 +51,8 @@ FORTNIGHT = baseline((1_000_000, at(0, 8), at(4, 17)), (1_000_000, at(7, 8), at(
 
 def inputs(as_of: int = at(8), percent: tuple[Decimal | int, ...] = (90, 0)) -> Inputs:
     """The fortnight seen at the end of its sixth working day."""
-    return Inputs("EUR", as_of, FORTNIGHT, sum(Decimal(10_000) * each for each in percent), 1_200_000)
+    earned = sum(Decimal(10_000) * each for each in percent)
+    return Inputs("EUR", as_of, FORTNIGHT, earned, 1_200_000, reported_minor=1_000_000)
 
 
 def shown(figures: Mapping[str, Metric]) -> dict[str, str]:
@@ -74,6 +79,10 @@ def test_all_metrics_of_a_late_and_dear_project() -> None:
         "earned_schedule": "4.500000",
         "schedule_variance_time": "-1.500000",
         "schedule_performance_index_time": "0.750000",
+        "schedule_performance_index_discrete": "0.750000",
+        "earned_value_coverage": "50.000000",
+        "tasks_without_budget": "0",
+        "tasks_without_technique": "0",
     }
 
 
@@ -84,8 +93,10 @@ def test_names_and_units_are_those_of_the_contract() -> None:
     for name, metric in figures.items():
         if name in ratios:
             assert metric.unit == "ratio"
-        elif name.startswith("percent"):
+        elif name.startswith("percent") or name.endswith("coverage"):
             assert metric.unit == "percent"
+        elif name.startswith("tasks"):
+            assert metric.unit == "task"
         elif name in {"earned_schedule", "schedule_variance_time"}:
             assert metric.unit == "working_day"
         else:
@@ -106,7 +117,9 @@ def test_a_baseline_that_cannot_be_used_says_why() -> None:
 def test_before_any_report_earned_value_and_actual_cost_are_undefined() -> None:
     figures = metrics(replace(inputs(), earned_minor=None, actual_minor=None))
     reasons = {name: metric.reason for name, metric in figures.items()}
-    assert {name for name, reason in reasons.items() if reason is None} == {"planned_value", "budget_at_completion"}
+    always = {"earned_value_coverage", "tasks_without_budget", "tasks_without_technique"}
+    known = {name for name, reason in reasons.items() if reason is None}
+    assert known == {"planned_value", "budget_at_completion", *always}
     assert reasons["actual_cost"] == reasons["percent_spent"] == "no_actual_cost"
     assert reasons["earned_value"] == reasons["earned_schedule"] == "no_progress_reported"
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT
 from services.projects.domain.fields import (
     MAX_LINKS,
     MAX_MINUTES,
@@ -55,6 +56,7 @@ ACTIVITY_TYPES: Final[Mapping[str, ActivityType]] = MappingProxyType(
         "TT_WBS": ActivityType.WBS_SUMMARY,
     }
 )
+EFFORTS: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
 MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
@@ -142,6 +144,8 @@ class TaskReader:
             percent_work_complete=of_work,
             physical_percent_complete=number(row, "phys_complete_pct", Decimal(0), Decimal(0), _HUNDRED),
             uses_physical_percent=percent_type == "CP_Phys",
+            uses_units_percent=percent_type == "CP_Units",
+            ev_technique=LEVEL_OF_EFFORT if kind in EFFORTS else None,
             actual_start=actual_start if begun else None,
             actual_finish=actual_finish if done else None,
             remaining_duration_minutes=0 if done else remaining,

@@ -1,0 +1,212 @@
+"""How far a project was at instants: what was earned by each task's technique, what was spent, when it was finished."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from services.kpi.domain.measure import ARITHMETIC
+from shared.db import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is earned (in minor units, exact) and spent as of an instant, None if nothing was reported by then.
+
+    Level of effort is not in it. `reported` is the budget of the tasks of which it was stated what they earn by.
+    """
+
+    earned: Decimal | None
+    spent: Decimal | None
+    reported: Decimal
+
+
+# The leaves with the techniques that hold for them, and the budgets that their progress earns: their own, and those
+# apportioned to them.
+_MEASURED: Final = """
+measured as (
+  select t.id, t.basis, t.planned_units, t.milestones, coalesce(t.technique, o.technique) as technique,
+         coalesce(t.start_share, o.start_share) as start_share,
+         coalesce(t.baseline_cost, 0)::numeric + coalesce(x.budget, 0) as budget
+  from task t
+  join project o on o.organization_id = t.organization_id and o.id = t.project_id
+  left join unnest($3::uuid[], $4::bigint[]) as x(id, budget) on x.id = t.id
+  where t.organization_id = $1 and t.project_id = $2 and t.is_leaf
+)
+"""
+# In hundredths of a percent; null: the fact says nothing of what the task earns by. A fact without a state was told
+# before there were several percents: its one counts.
+_SHARE: Final = """
+case when {0}.at is not null then case t.technique
+  when 'percent_complete' then case
+    when {0}.state is null or t.basis = 'duration' then {0}.percent
+    when t.basis = 'units' then {0}.work
+    else {0}.physical
+  end
+  when 'split' then case coalesce({0}.state, case {0}.percent when 0 then 0 when 10000 then 2 else 1 end)
+    when 2 then 10000
+    when 1 then t.start_share
+    else 0
+  end
+  when 'units' then case when {0}.units is not null then least({0}.units / t.planned_units, 1) * 10000 end
+end end
+"""
+_STANDING: Final = f"""
+with {_MEASURED}
+select (select plan from project where organization_id = $1 and id = $2) as plan,
+       sum(t.budget * v.share) as earned, sum(v.spent::numeric) as spent,
+       coalesce(sum(t.budget) filter (where v.share is not null), 0) as reported
+from measured t
+left join lateral (
+  select f.* from progress f
+  where f.organization_id = $1 and f.task_id = t.id and f.at <= $5 order by f.at desc limit 1
+) f on true
+cross join lateral (
+  select case when t.technique = 'weighted_milestones' then (
+           select 10000 * coalesce(sum((m->>0)::numeric) filter (where (m->>1)::timestamptz <= $5), 0)
+                  / sum((m->>0)::numeric)
+           from json_array_elements(t.milestones) m
+         ) else coalesce({_SHARE.format("f")}, (
+           select s.share from (
+             select e.at, {_SHARE.format("e")} as share from progress e
+             where e.organization_id = $1 and e.task_id = t.id and e.at < f.at
+           ) s where s.share is not null order by s.at desc limit 1
+         )) end as share,
+         coalesce(f.actual_cost, (
+           select c.actual_cost from progress c
+           where c.organization_id = $1 and c.task_id = t.id and c.at < f.at and c.actual_cost is not null
+           order by c.at desc limit 1
+         )) as spent
+) v
+"""
+_HUNDREDTHS_OF_PERCENT: Final = 4  # digits
+
+
+async def standing(
+    tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int], as_of: datetime
+) -> tuple[UUID | None, Standing]:
+    """Return how a project stands as of an instant, and in which state of its plan.
+
+    Of each leaf the latest fact up to the instant counts that says something of what it earns by, and of its costs the
+    latest one that was stated. `apportioned`: the budgets that are earned with a task's own.
+    """
+    row = await tx.fetchrow(_STANDING, *_of(tx, project_id, apportioned), as_of)
+    assert row is not None
+    return row["plan"], _standing(row["earned"], row["spent"], row["reported"])
+
+
+def _of(tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int]) -> tuple[object, ...]:
+    return tx.organization_id, project_id, list(apportioned), list(apportioned.values())
+
+
+def _standing(earned: Decimal | None, spent: Decimal | None, reported: Decimal) -> Standing:
+    in_minor = None if earned is None else earned.scaleb(-_HUNDREDTHS_OF_PERCENT, context=ARITHMETIC)
+    return Standing(in_minor, spent, reported)
+
+
+_SERIES: Final = f"""
+with {_MEASURED},
+facts as (
+  select f.task_id, f.at, f.actual_cost, t.budget, {_SHARE.format("f")} as share
+  from progress f
+  join measured t on t.id = f.task_id
+  where f.organization_id = $1 and f.project_id = $2 and f.at <= $6
+),
+shares as (
+  select f.at, f.budget * (f.share - coalesce(lag(f.share) over own, 0)) as earned,
+         case when lag(f.share) over own is null then f.budget end as reported
+  from facts f where f.share is not null window own as (partition by f.task_id order by f.at)
+),
+costs as (
+  select f.at, f.actual_cost - coalesce(lag(f.actual_cost) over (partition by f.task_id order by f.at), 0) as spent
+  from facts f where f.actual_cost is not null
+),
+achieved as (
+  select m.at, t.budget * (10000 * m.upto / m.total - 10000 * (m.upto - m.weight) / m.total) as earned,
+         null::numeric as reported
+  from measured t
+  cross join lateral (
+    select e.at, e.weight, sum(e.weight) over (order by e.at, e.place) as upto, sum(e.weight) over () as total
+    from (
+      select coalesce((m->>1)::timestamptz, 'infinity') as at, (m->>0)::numeric as weight, place
+      from json_array_elements(t.milestones) with ordinality as m(m, place)
+    ) e
+  ) m
+  where t.technique = 'weighted_milestones' and m.at <= $6
+  union all
+  select '-infinity', 0, t.budget from measured t where t.technique = 'weighted_milestones'
+),
+changes as (
+  select s.at, s.earned, null::bigint as spent, s.reported from shares s
+  union all select c.at, null, c.spent, null from costs c
+  union all select a.at, a.earned, null, a.reported from achieved a
+),
+sums as (
+  select width_bucket(c.at, $5::timestamptz[]) as bucket, sum(c.earned) as earned, sum(c.spent) as spent,
+         sum(c.reported) as reported
+  from changes c group by 1
+)
+select (select plan from project where organization_id = $1 and id = $2) as plan,
+       s.bucket, s.earned, s.spent, s.reported
+from (select) one left join sums s on true order by s.bucket
+"""
+
+
+async def series(
+    tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int], instants: Sequence[datetime]
+) -> tuple[UUID | None, list[Standing]]:
+    """Return how a project stands at ascending instants, as `standing` does for one, by going once over its facts."""
+    rows = await tx.fetch(_SERIES, *_of(tx, project_id, apportioned), _just_after(instants), instants[-1])
+    changes = {row["bucket"]: row for row in rows if row["bucket"] is not None}
+    sums: dict[str, Decimal | None] = dict.fromkeys(("earned", "spent", "reported"))
+    found = []
+    for bucket in range(len(instants)):
+        row = changes.get(bucket)
+        for name, sum_ in sums.items():
+            if row is not None and row[name] is not None:
+                sums[name] = ARITHMETIC.add(sum_ or Decimal(0), row[name])
+        found.append(_standing(sums["earned"], sums["spent"], sums["reported"] or Decimal(0)))
+    return rows[0]["plan"], found
+
+
+def _just_after(instants: Sequence[datetime]) -> list[datetime]:
+    """Where buckets begin: a fact of the very instant still counts for it."""
+    return [instant + timedelta(microseconds=1) for instant in instants]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The latest actual finish of a project's leaves, and the latest instant at which one without was first done."""
+
+    actual: int | None
+    reported: Sequence[datetime | None]
+    """At each instant asked for, of what was reported by then."""
+
+
+_FINISH: Final = """
+with done as (
+  select min(f.at) as at
+  from task t
+  join progress f on f.organization_id = t.organization_id and f.task_id = t.id and f.at <= $4
+    and coalesce(f.state, case f.percent when 10000 then 2 end) = 2
+  where t.organization_id = $1 and t.project_id = $2 and t.is_leaf and t.actual_finish is null
+  group by t.id
+),
+latest as (select width_bucket(d.at, $3::timestamptz[]) as bucket, max(d.at) as at from done d group by 1)
+select (select max(t.actual_finish) from task t
+        where t.organization_id = $1 and t.project_id = $2 and t.is_leaf) as actual,
+       l.bucket, l.at
+from (select) one left join latest l on true order by l.bucket
+"""
+
+
+async def finish(tx: Transaction, project_id: UUID, instants: Sequence[datetime]) -> Finish:
+    """Return when a project's leaves were finished, seen from ascending instants."""
+    rows = await tx.fetch(_FINISH, tx.organization_id, project_id, _just_after(instants), instants[-1])
+    latest = {row["bucket"]: row["at"] for row in rows if row["bucket"] is not None}
+    reported: list[datetime | None] = []
+    for bucket in range(len(instants)):
+        reported.append(latest.get(bucket) or (reported[-1] if reported else None))
+    return Finish(rows[0]["actual"], reported)

@@ -1,0 +1,62 @@
+"""The statements of facts of progress."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects.entities import PROGRESS
+from shared.db import Transaction
+from shared.pagination import Listing, Sort
+
+FACTS: Final = Listing(
+    PROGRESS,
+    conditions={
+        "project_id": "t.project_id = {}",
+        "task_id": "t.task_id = {}",
+        "source": "t.source = {}",
+        "from": "t.at >= {}",
+        "to": "t.at <= {}",
+    },
+    sorts={"at": Sort("t.at", "timestamptz"), "id": Sort("t.id", "uuid")},
+    default_sort="at",
+)
+
+_PAST: Final = """
+select n.task_id, n.at as asked, p.*
+from unnest($2::uuid[], $3::timestamptz[]) as n(task_id, at)
+cross join lateral (
+  select f.at, f.percent_complete, f.percent_work_complete, f.physical_percent_complete, f.units_done, f.actual_start,
+         f.actual_finish, f.actual_duration_minutes, f.remaining_duration_minutes, f.actual_work_minutes,
+         f.remaining_work_minutes
+  from progress f
+  where f.organization_id = $1 and f.task_id = n.task_id and f.at <= n.at order by f.at desc, f.id desc limit 1
+) p
+"""
+
+
+async def past(
+    tx: Transaction, pairs: Collection[tuple[UUID, datetime]]
+) -> Mapping[tuple[UUID, datetime], asyncpg.Record]:
+    """Return the latest fact of each (task, instant) up to that instant."""
+    if not pairs:
+        return {}
+    tasks, instants = [task for task, _ in pairs], [at for _, at in pairs]
+    found = await tx.fetch(_PAST, tx.organization_id, tasks, instants)
+    return {(row["task_id"], row["asked"]): row for row in found}
+
+
+async def ambiguous_codes(tx: Transaction, project_id: UUID, codes: Collection[object]) -> set[object]:
+    """Return the WBS codes that several tasks of a project have."""
+    if not codes:
+        return set()
+    found = await tx.fetch(
+        "select work_breakdown_structure as code from task where organization_id = $1 and project_id = $2"
+        " and work_breakdown_structure = any($3) group by 1 having count(*) > 1",
+        tx.organization_id,
+        project_id,
+        list(codes),
+    )
+    return {row["code"] for row in found}

@@ -1,0 +1,89 @@
+"""What a caller states of a task's progress: as of an instant, in the project's money and local time."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.projects.domain.progress import Progress
+from services.projects.errors import CurrencyMismatch
+from services.projects.service.projects import wall_time
+from shared.errors import FieldError, ValidationFailed
+from shared.types import Money, minor_digits
+from shared.working_time import instant_of
+
+DATES: Final = ("actual_start", "actual_finish")
+FIGURES: Final = (
+    "percent_complete",
+    "percent_work_complete",
+    "physical_percent_complete",
+    "units_done",
+    "actual_duration_minutes",
+    "remaining_duration_minutes",
+    "actual_work_minutes",
+    "remaining_work_minutes",
+)
+STATED: Final = frozenset({*FIGURES, *DATES, "actual_cost", "progress_at"})
+"""What fields of a task state of its progress."""
+CLOCKS: Final = timedelta(minutes=5)
+"""By how much a caller's clock may be ahead of ours."""
+
+
+def statement(project: asyncpg.Record, values: Mapping[str, object], now: datetime, source: str) -> Progress | None:
+    """Return what values state; None: nothing. As of `progress_at`, else of now.
+
+    Raises ValidationFailed for an instant later than both now and the project's status date, CurrencyMismatch.
+    """
+    given: dict[str, Any] = {name: value for name, value in values.items() if name in STATED and value is not None}
+    at = given.pop("progress_at", now)
+    if not given or not isinstance(at, datetime):
+        return None
+    zone = project["time_zone"]
+    status = project["status_date"]
+    latest = now if status is None else max(now, instant_of(status, ZoneInfo(zone)).astimezone(UTC))
+    if at > latest + CLOCKS:
+        detail = "lies after both now and the project's status date"
+        raise ValidationFailed(errors=[FieldError("/progress_at", "in_the_future", detail)])
+    cost = given.pop("actual_cost", None)
+    for name in DATES:
+        date = given.get(name)
+        if isinstance(date, datetime):
+            given[name] = _local(date, zone, name)
+    return Progress(
+        at,
+        actual_cost=amount_in(cost if isinstance(cost, Money) else None, project["currency"], "/actual_cost/currency"),
+        source=source,
+        local_at=local_of_statement(at, zone),
+        **given,
+    )
+
+
+def local_of_statement(at: datetime, zone: str) -> datetime:
+    """Return an instant as the wall time of a project, to the minute."""
+    return at.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0, tzinfo=None)
+
+
+def _local(date: datetime, zone: str, name: str) -> datetime:
+    try:
+        local = wall_time(date, zone)
+    except ValidationFailed as error:
+        raise ValidationFailed(errors=[FieldError(f"/{name}", e.code, e.detail) for e in error.errors]) from error
+    assert local is not None
+    return local
+
+
+def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | None:
+    """Return the amount; raises CurrencyMismatch if it is not in the project's currency."""
+    if money is None:
+        return None
+    if money.currency != currency:
+        raise CurrencyMismatch(errors=[FieldError(pointer, "currency_mismatch", f"must be in {currency}")])
+    return money.amount.quantize(quantum(currency))
+
+
+def quantum(currency: str) -> Decimal:
+    """Return the smallest amount of a currency: 0.01 for most."""
+    return Decimal(1).scaleb(-minor_digits(currency))

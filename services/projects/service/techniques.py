@@ -1,0 +1,88 @@
+"""Whether a task's earned-value technique can be its: whom it is measured by, and who is measured by it."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects.domain.ev_techniques import (
+    Apportioned,
+    EvTechnique,
+    LevelOfEffort,
+    WeightedMilestones,
+    technique_json,
+    technique_of,
+)
+from services.projects.errors import TaskIsSummary, TechniqueInvalid
+from shared.db import Transaction
+from shared.errors import FieldError
+
+POINTER: Final = "/ev_technique/base_task_id"
+_ROWS: Final = """
+select id, is_summary, ev_technique from task
+where organization_id = $1 and project_id = $2
+  and (ev_technique is not null or id = any($3)
+       or id in (select (k.ev_technique->>'base_task_id')::uuid from task k
+                 where k.organization_id = $1 and k.project_id = $2 and k.ev_technique ? 'base_task_id'))
+"""
+
+
+async def techniques_of(
+    tx: Transaction, project_id: UUID, technique: EvTechnique | None, *tasks: UUID
+) -> Mapping[UUID, asyncpg.Record]:
+    """Return the tasks of a project that a technique can have to do with: those that have one, and their bases."""
+    named = [*tasks, technique.base_task_id] if isinstance(technique, Apportioned) else list(tasks)
+    return {row["id"]: row for row in await tx.fetch(_ROWS, tx.organization_id, project_id, named)}
+
+
+def check_technique(
+    rows: Mapping[UUID, asyncpg.Record],
+    changed: Mapping[UUID, Mapping[str, object]],
+    task_id: UUID | None,
+    technique: EvTechnique | None,
+) -> None:
+    """Raise TechniqueInvalid where a technique cannot be a task's; of `rows`, those `changed` are other by now."""
+
+    def known(identifier: UUID) -> EvTechnique | None:
+        fields = changed.get(identifier, {})
+        text = fields["ev_technique"] if "ev_technique" in fields else rows[identifier]["ev_technique"]
+        return technique_of(None if text is None else str(text))
+
+    if task_id is not None and technique is not None and rows[task_id]["is_summary"]:
+        raise TaskIsSummary
+    if isinstance(technique, LevelOfEffort) and task_id is not None:
+        for identifier in rows:
+            other = known(identifier)
+            if isinstance(other, Apportioned) and other.base_task_id == task_id:
+                raise _refused("/ev_technique/kind", "base_of_others", "other tasks are apportioned to this one")
+    seen = {task_id}
+    base: EvTechnique | None = technique
+    while isinstance(base, Apportioned):
+        identifier = base.base_task_id
+        if identifier in seen:
+            raise _refused(POINTER, "apportioned_in_a_circle", "leads back to the task itself")
+        if identifier not in rows:
+            raise _refused(POINTER, "unknown_reference", "names no task of this project")
+        if rows[identifier]["is_summary"]:
+            raise _refused(POINTER, "base_is_summary", "sums up others; name one of the tasks below it")
+        seen.add(identifier)
+        base = known(identifier)
+        if isinstance(base, LevelOfEffort):
+            raise _refused(POINTER, "base_is_level_of_effort", "earns by the passage of time, not by progress")
+
+
+def _refused(pointer: str, code: str, detail: str) -> TechniqueInvalid:
+    return TechniqueInvalid(errors=[FieldError(pointer, code, detail)])
+
+
+def copied_technique(kept: object, copies: Mapping[UUID, UUID]) -> str | None:
+    """Return the technique of a task's copy: nothing is achieved yet, and its base is the copy of the base."""
+    technique = technique_of(None if kept is None else str(kept))
+    if isinstance(technique, WeightedMilestones):
+        fresh = [each.model_copy(update={"achieved_at": None}) for each in technique.milestones]
+        technique = technique.model_copy(update={"milestones": fresh})
+    elif isinstance(technique, Apportioned):
+        base = copies.get(technique.base_task_id)
+        technique = None if base is None else technique.model_copy(update={"base_task_id": base})
+    return technique_json(technique)
