@@ -228,7 +228,8 @@ class Standing:
         if percent == 0 and self.percent_complete > 0 and said.actual_start is None:
             return None, None
         if percent > 0 and start is None:
-            start = self.early_start if self.is_scheduled else said.local_at
+            done = said.local_at if percent == HUNDRED else None  # of what has no dates that much is known
+            start = self.early_start if self.is_scheduled else done
             if said.actual_finish is not None and start is not None:
                 start = min(start, said.actual_finish)
         if percent < HUNDRED:

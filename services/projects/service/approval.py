@@ -8,7 +8,7 @@ from services.projects.domain.approval import Change, Limit, refusal
 from services.projects.entities import APPROVAL_LIMIT
 from services.projects.errors import AboveLimit, CurrencyMismatch, LimitExists
 from services.projects.repository import approval, hierarchy
-from services.projects.service.tasks import quantum
+from services.projects.service.statements import quantum
 from shared import entity
 from shared.auth import Principal
 from shared.concurrency import must_be

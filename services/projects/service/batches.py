@@ -20,7 +20,7 @@ from services.projects.service.changes import PlanChanges
 from services.projects.service.dependencies import cycle
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, update_rows
-from services.projects.service.progress import ProgressBatch
+from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.projects import request_schedule
 from shared.db import Transaction
 from shared.entity import Entity
@@ -143,8 +143,8 @@ async def _state_progress(tx: Transaction, plan: PlanInMemory, changes: PlanChan
     if not plan.progress:
         return
     project_id = plan.project["id"]
-    dated = await repository.tasks_with_dates(tx, "id", {(project_id, key) for key in plan.progress})
+    dated = await tasks_to_state(tx, project_id, "id", plan.progress)
     batch = ProgressBatch()
     for key, progress in plan.progress.items():
-        batch.take(dated[project_id, key], progress, tx.context)
+        batch.take(dated[key], progress, tx.context)
     await batch.write_into(tx, changes)

@@ -1,6 +1,6 @@
 """Many statements of progress at once: facts, tasks and events in a few statements, however many there are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -10,11 +10,13 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from services.projects import repository
 from services.projects.domain.progress import Contradiction, PercentCompleteType, Progress, Standing
 from services.projects.entities import PROGRESS, TASK
 from services.projects.errors import ProgressContradicts, TaskIsSummary
 from services.projects.service.changes import PlanChanges
 from services.projects.service.projects import request_schedule
+from services.projects.service.schedules import refresh_if_asked
 from shared import bulk, messaging
 from shared.db import Context, Transaction
 from shared.entity import Entity, Image
@@ -173,6 +175,21 @@ class ProgressBatch:
                 event = _event(TASK, "updated", image, columns)
                 events.append(AddressedEvent(self.tasks[image.id].project_id, event, contexts[image.id]))
         return events
+
+
+async def tasks_to_state(
+    tx: Transaction, project_id: UUID, column: str, names: Collection[object]
+) -> Mapping[object, asyncpg.Record]:
+    """Return and lock tasks of a project by a column that names them, with their dates.
+
+    Where some have none yet the schedule that was asked for is computed: what has begun began when it was scheduled to.
+    """
+    pairs = {(project_id, name) for name in names}
+    found = await repository.tasks_with_dates(tx, column, pairs)
+    if not all(row["is_scheduled"] for row in found.values()):
+        await refresh_if_asked(tx, project_id)
+        found = await repository.tasks_with_dates(tx, column, pairs)
+    return {name: row for (_, name), row in found.items()}
 
 
 def standing_of(row: asyncpg.Record | Mapping[str, Any]) -> Standing:

@@ -15,13 +15,13 @@ from services.projects.repository import progress as facts
 from services.projects.service.batches import MOST_ERRORS
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
-from services.projects.service.progress import ProgressBatch
+from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.statements import statement
 from shared.db import Transaction
 from shared.errors import FieldError, NotFound, Problem
 
-Tasks = Mapping[str, Mapping[tuple[UUID, object], asyncpg.Record]]
-"""By the column that names them: (project, name) -> the task's row with its dates."""
+Tasks = Mapping[str, Mapping[object, asyncpg.Record]]
+"""By the column that names them: name -> the task's row with its dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def state_progress(
     several = await facts.ambiguous_codes(tx, project_id, codes)
     for number, item in enumerate(items):
         try:
-            row = _task(tasks, project_id, item, several)
+            row = _task(tasks, item, several)
             outcomes[number].task_id = row["id"]
             progress = statement(project, item.values, now, tx.context.actor)
             assert progress is not None
@@ -90,17 +90,17 @@ async def state_progress(
 
 
 async def _find(tx: Transaction, project_id: UUID, items: Sequence[Stated]) -> Tasks:
-    names: dict[str, set[tuple[UUID, object]]] = {}
+    names: dict[str, set[object]] = {}
     for item in items:
-        names.setdefault(item.column, set()).add((project_id, item.name))
-    return {column: await repository.tasks_with_dates(tx, column, named) for column, named in names.items()}
+        names.setdefault(item.column, set()).add(item.name)
+    return {column: await tasks_to_state(tx, project_id, column, named) for column, named in names.items()}
 
 
-def _task(tasks: Tasks, project_id: UUID, item: Stated, several: set[object]) -> asyncpg.Record:
+def _task(tasks: Tasks, item: Stated, several: set[object]) -> asyncpg.Record:
     if item.name in several:
         detail = "several tasks of the project have this code"
         raise ReferenceInvalid(errors=[FieldError(f"/task/{item.column}", "ambiguous_reference", detail)])
-    row = tasks[item.column].get((project_id, item.name))
+    row = tasks[item.column].get(item.name)
     if row is None:
         raise NotFound("No task of the project has this name.")
     return row

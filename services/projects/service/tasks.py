@@ -28,7 +28,7 @@ from services.projects.service import custom_fields
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import load_outline, write_outline
-from services.projects.service.progress import RESCHEDULING, contradictions, standing_of
+from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, quantum, statement
 from services.projects.service.techniques import check_technique, techniques_of
@@ -270,8 +270,8 @@ async def _state(
     tx: Transaction, project_id: UUID, task_id: UUID, fields: Mapping[str, object], progress: Progress
 ) -> Mapping[str, object]:
     """Record a fact of progress; returns the columns of the task, whose other `fields` change with it."""
-    dated = await repository.tasks_with_dates(tx, "id", {(project_id, task_id)})
-    standing = standing_of({**dated[project_id, task_id], **fields})
+    dated = await tasks_to_state(tx, project_id, "id", {task_id})
+    standing = standing_of({**dated[task_id], **fields})
     with contradictions():
         columns, fact = standing.columns(progress), standing.fact(progress)
     await entity.create(tx, PROGRESS, {"project_id": project_id, "task_id": task_id, **fact}, fact="progressed")

@@ -78,8 +78,10 @@ def test_what_has_begun_began_when_it_was_scheduled_to_and_ended_so() -> None:
     assert (done["actual_start"], done["actual_finish"]) == (MONDAY, FRIDAY)
 
 
-def test_what_is_not_scheduled_began_and_ended_as_of_the_statement() -> None:
-    done = after(standing(is_scheduled=False, early_start=None, early_finish=None), percent_complete=100)
+def test_what_is_not_scheduled_ended_as_of_the_statement_and_nobody_knows_when_it_began() -> None:
+    without = standing(is_scheduled=False, early_start=None, early_finish=None)
+    assert after(without, percent_complete=60)["actual_start"] is None
+    done = after(without, percent_complete=100)
     assert done["actual_start"] == done["actual_finish"] == AT.replace(tzinfo=None)
 
 
