@@ -253,6 +253,14 @@ class OwnRequest(Forbidden):
     cure = "Have somebody else with the right decide."
 
 
+class FormatNotAvailable(ValidationFailed):
+    """The format can be read only where a converter is installed."""
+
+    code, title = "format_not_available", "The format cannot be read on this installation"
+    cause = "Reading it takes Java and the extra `mpxj`, and one of them is not installed here."
+    cure = "Save the plan as Microsoft Project XML and import that, or have Java and `pmo-backend[mpxj]` installed."
+
+
 class PlanFileUnreadable(ValidationFailed):
     """The file is not a plan that can be read."""
 

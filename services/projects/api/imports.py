@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=Operation
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = ("application/xml", "text/xml", "text/plain", "text/csv", XLSX, "application/octet-stream")
-FormatName = Literal["mspdi", "xer", "pmxml", "csv", "xlsx"]
+FormatName = Literal["mspdi", "xer", "pmxml", "csv", "xlsx", "mpp", "mpx", "planner", "gan", "pod", "pp"]
 EncodingName = Literal[
     "utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255",
     "windows-1256", "windows-1257", "windows-1258", "iso-8859-1", "gb18030", "big5", "shift_jis", "euc_kr",
@@ -59,7 +59,8 @@ async def import_plan(
         FormatName,
         Query(
             description="What kind of file: Microsoft Project XML (`mspdi`), Primavera P6 (`xer`, `pmxml`),"
-            " a table of tasks (`csv`, `xlsx`)."
+            " a table of tasks (`csv`, `xlsx`); and where Java and the extra `mpxj` are installed files of Microsoft"
+            " Project (`mpp`, `mpx`), Planner, GanttProject, ProjectLibre (`pod`) and Asta (`pp`)."
         ),
     ],
     project_id: Annotated[

@@ -11,7 +11,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from services.projects import repository
-from services.projects.domain.formats import FORMATS, Check
+from services.projects.domain.formats import CONVERTED, FORMATS, Check
 from services.projects.domain.import_options import Options
 from services.projects.domain.plan import Plan, PlanFile
 from services.projects.domain.project import ProjectStatus
@@ -19,6 +19,7 @@ from services.projects.domain.xml_guard import PlanFileError
 from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
 from services.projects.service import import_targets, merging
+from services.projects.service.conversion import check_available, converted
 from services.projects.service.projects import next_key
 from services.projects.service.report import Imported, Merged, result_of
 from services.projects.service.schedules import publish_schedule
@@ -74,6 +75,8 @@ async def accept_import(
     own_only: bool,
 ) -> UUID:
     """Store a file and ask for its import; returns the operation's id."""
+    if kind in CONVERTED:
+        check_available()
     arrival = await asyncio.to_thread(checked, spool, FORMATS[kind].check(options))
     import_id: UUID = uuid7()
     arguments = {"import_id": str(import_id), "dry_run": dry_run, "options": asdict(options)}
@@ -130,7 +133,10 @@ async def run_import(database: Database, context: Context, key: str) -> None:
         options = await _options(tx, arguments.get("options", {}), row["target_project_id"])
     author = replace(context, actor=row["actor"], correlation_id=row["request_id"])
     try:
-        file = await asyncio.to_thread(FORMATS[row["format"]].read, _pieces(row["content"]), options)
+        content = row["content"]
+        if row["format"] in CONVERTED:
+            content = await converted(content, row["format"])
+        file = await asyncio.to_thread(FORMATS[row["format"]].read, _pieces(content), options)
         if row["target_project_id"] is not None and len(file.plans) > 1:
             detail = f"the file holds {len(file.plans)} projects, and one project was named to take it"
             raise PlanFileError("several_projects", detail)

@@ -266,3 +266,10 @@ def test_what_is_read_can_be_computed_with() -> None:
     stated = exception("2026-01-01", "2026-12-31", Type=6, DaysOfWeek=2) + exception("2026-01-05", "2026-02-05")
     plan = read(calendars=calendar(1, exceptions=stated * 3) + calendar(2, base=1, exceptions=stated))
     assert set(compile_calendars(plan.calendars)) == {"1", "2"}
+
+
+@pytest.mark.parametrize("end", ["23:59:00", "23:59:59", "00:00:00"])
+def test_an_exception_ends_on_the_day_that_it_names_whatever_the_second(end: str) -> None:
+    stated = exception("2026-04-03", "2026-04-04").replace("2026-04-04T23:59:00", f"2026-04-04T{end}")
+    found, _ = read_calendar(exceptions=stated)
+    assert [(str(each.first), str(each.last)) for each in found.exceptions] == [("2026-04-03", "2026-04-04")]

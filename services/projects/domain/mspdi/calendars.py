@@ -216,7 +216,8 @@ def _monday_first(day_type: int) -> int:
 
 def _period(row: Row, *, open_end: bool = False) -> tuple[date, date] | None:
     for period in row.rows.get("TimePeriod", ()):
-        first, last = moment(period, "FromDate"), moment(period, "ToDate")
+        # The last second of a day belongs to that day.
+        first, last = moment(period, "FromDate"), moment(period, "ToDate", half=60)
         if first is None or (last is None and not open_end):
             raise FieldError("TimePeriod", "has no beginning or no end")
         end = LAST_DAY if last is None else last.date()

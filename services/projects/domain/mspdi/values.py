@@ -45,8 +45,11 @@ def minutes(row: Row, field: str, most: int = MAX_MINUTES) -> int | None:
     return total
 
 
-def moment(row: Row, field: str) -> datetime | None:
-    """A local date and time, rounded to minutes, of the years Microsoft Project knows; an offset is not looked at."""
+def moment(row: Row, field: str, half: int = 30) -> datetime | None:
+    """A local date and time, of the years Microsoft Project knows; an offset is not looked at.
+
+    It is rounded to minutes, from `half` seconds on to the next one.
+    """
     text = row.texts.get(field)
     if text is None:
         return None
@@ -60,5 +63,5 @@ def moment(row: Row, field: str) -> datetime | None:
         local = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - wall time
     except ValueError:
         raise FieldError(field, "not a date and time") from None
-    rounded = (local + timedelta(seconds=30)).replace(second=0)
+    rounded = (local + timedelta(seconds=60 - half)).replace(second=0)
     return rounded if rounded.year <= LAST_YEAR else local.replace(second=0)

@@ -1,0 +1,105 @@
+"""Files of other planning tools, converted by MPXJ in a Java process of its own, bounded whatever they hold."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from services.projects.service import conversion
+from shared.testing.cases import cases
+from tests.service.projects.test_exports import export, links_of, schedule_of
+from tests.service.projects.test_imports import EXAMPLE, imported
+from tests.service.projects.test_tables import actions
+
+FILES = {
+    "mpxj_fixtures/mpxrecurring.mpx": 0,
+    "mpxj_fixtures/planner-sample.planner": 1,
+    "ganttproject_HouseBuildingSample.gan": 1,
+}
+needs_java = pytest.mark.skipif(shutil.which("java") is None or find_spec("mpxj") is None, reason="no Java or no MPXJ")
+needs_cases = pytest.mark.skipif(not cases("schedules").is_dir(), reason="the folder of real cases is absent")
+GANTT = '<?xml version="1.0"?>{}<project name="{}" version="2.8"><tasks>{}</tasks></project>'
+BOMB = '<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+ENTITIES = GANTT.format(BOMB, "&b;", "").encode()
+
+
+@needs_java
+@needs_cases
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_of_another_tool_becomes_a_project_and_again_changes_nothing(
+    director: httpx2.AsyncClient, name: str
+) -> None:
+    content, kind = (cases("schedules") / name).read_bytes(), name.rpartition(".")[2]
+    operation = await imported(director, content, kind=kind)
+    assert operation["status"] == "succeeded", operation["problem"]
+    first = operation["result"]
+    assert first["report"]["summary"].get("task", {}).get("created", 0) > FILES[name]
+    again = (await imported(director, content, kind=kind))["result"]
+    assert (again["project_id"], again["position"]) == (first["project_id"], first["position"])
+    assert actions(again) <= {"unchanged", "skipped"}
+
+
+@needs_java
+@pytest.mark.parametrize("kind", ["mspdi", "xer"])
+async def test_what_we_export_is_read_by_mpxj_as_the_same_plan(director: httpx2.AsyncClient, kind: str) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    file = (await export(director, project, kind)).content
+    empty = (await director.post("/v1/projects", json={"name": "Elsewhere", "currency": "EUR"})).json()["id"]
+    # MPXJ tells formats by what is in them, whatever they are called.
+    operation = await imported(director, file, f"&project_id={empty}", kind="mpp")
+    assert operation["status"] == "succeeded", operation["problem"]
+    here, there = await schedule_of(director, project), await schedule_of(director, empty)
+    leaves = {item["name"]: item for item in here.values() if not item["is_summary"]}
+    found = {item["name"]: item for item in there.values() if not item["is_summary"]}
+    assert found.keys() == leaves.keys()
+    if kind == "mspdi":
+        assert await links_of(director, empty) == await links_of(director, project)
+        dates = ("early_start", "early_finish", "late_start", "late_finish", "total_float_minutes")
+        for name, item in leaves.items():
+            assert [found[name][each] for each in dates] == [item[each] for each in dates], name
+
+
+@needs_java
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"nonsense",
+        b"PK\x03\x04" + bytes(1000),
+        bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100_000),
+        GANTT.format("", "x", "<task>" * 200_000).encode(),
+        ENTITIES[:-9],
+    ],
+    ids=["nonsense", "archive", "compound_file", "deep", "cut"],
+)  # fmt: skip
+async def test_what_mpxj_cannot_read_is_refused_and_leaves_nothing(
+    director: httpx2.AsyncClient, content: bytes
+) -> None:
+    operation = await imported(director, content, kind="gan")
+    assert (operation["status"], operation["problem"]["code"]) == ("failed", "plan_file_unreadable")
+    assert (await director.get("/v1/projects")).json()["items"] == []
+
+
+@needs_java
+async def test_a_document_opens_no_file_of_the_machine(director: httpx2.AsyncClient, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("kanarienvogel")
+    doctype = f'<!DOCTYPE project [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'
+    task = '<task id="1" name="&x;" start="2026-03-02" duration="1"><notes>&x;</notes></task><task id="2">&x;</task>'
+    operation = await imported(director, GANTT.format(doctype, "p", task).encode(), kind="gan")
+    assert "kanarienvogel" not in str(operation)
+    for project in (await director.get("/v1/projects")).json()["items"]:
+        assert "kanarienvogel" not in (await director.get(f"/v1/projects/{project['id']}/tasks")).text
+
+
+async def test_without_java_the_format_is_told_to_be_missing(
+    director: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    conversion._command.cache_clear()
+    headers = {"Content-Type": "application/octet-stream"}
+    response = await director.post("/v1/imports?format=mpp", content=b"x", headers=headers)
+    conversion._command.cache_clear()
+    assert (response.status_code, response.json()["code"]) == (422, "format_not_available")
+    assert (await director.get("/v1/imports")).json()["items"] == []
