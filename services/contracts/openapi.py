@@ -30,6 +30,7 @@ TAGS: Final = {
     "progress": "How far tasks are: what was stated as of when, and how that stands to the plan.",
     "calendars": "When work is done: weeks, exceptions, holidays, and reckoning with them.",
     "dependencies": "Which task waits for which.",
+    "project-links": "Which task waits for a task of another project.",
     "schedule": "When things happen: dates, float and the critical path.",
     "schedule quality": "The DCMA 14-point assessment: how well a schedule is made.",
     "baselines": "What was approved of a plan, and how the plan stands to it.",

@@ -117,6 +117,22 @@ class DependencyExists(Conflict):
     cure = "Change that dependency, or use another type."
 
 
+class ProjectLinkExists(Conflict):
+    """The two tasks are linked in this way already."""
+
+    code, title = "project_link_exists", "The two tasks of the projects are linked in this way already"
+    cause = "Two tasks have at most one link of each type from the one to the other that is offered or in force."
+    cure = "Change that link, or use another type."
+
+
+class ProjectLinkDecided(Conflict):
+    """The link is not in a state in which this can be done."""
+
+    code, title = "project_link_decided", "The link is not in a state in which this can be done"
+    cause = "Hard links are not decided; soft ones that were refused or withdrawn stay so."
+    cure = "Offer a new link, or delete the hard one."
+
+
 class CalendarInUse(Conflict):
     """Something works by this calendar."""
 

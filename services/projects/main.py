@@ -21,6 +21,7 @@ from services.projects.api import (
     portfolios,
     programmes,
     progress,
+    project_links,
     projects,
     quality,
     schedules,
@@ -33,7 +34,8 @@ from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
 from services.projects.service.intake_assessments import RESCORE, rescore
-from services.projects.service.projects import SCHEDULE
+from services.projects.service.projects import DROP_LINKS, SCHEDULE
+from services.projects.service.propagation import drop_dangling
 from services.projects.service.schedules import recompute
 from services.projects.settings import Settings
 from shared.dead_letter_api import dead_letter_router
@@ -59,6 +61,7 @@ ROUTERS: Final = (
     structure.router,
     progress.router,
     dependencies.router,
+    project_links.router,
     calendars.router,
     schedules.router,
     baselines.router,
@@ -81,6 +84,6 @@ def create_app(settings: Settings) -> ASGIApp:
         title=TITLE,
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
-        work={IMPORT_WORK: run_import, SCHEDULE: recompute, RESCORE: rescore},
+        work={IMPORT_WORK: run_import, SCHEDULE: recompute, DROP_LINKS: drop_dangling, RESCORE: rescore},
         owned=AUDITED,
     )

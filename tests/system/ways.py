@@ -32,6 +32,11 @@ class Everything:
         project, position = operation["result"]["project_id"], operation["result"]["position"]
         task = caller("GET", f"/v1/projects/{project}/tasks?limit=1&is_summary=false").json()["items"][0]["id"]
         link = caller("GET", f"/v1/projects/{project}/dependencies?limit=1").json()["items"][0]["id"]
+        other = caller("POST", "/v1/projects", json={"name": secret}).json()["id"]
+        follower = caller("POST", f"/v1/projects/{other}/tasks", json={"name": secret}).json()["id"]
+        ends = {"predecessor_id": task, "successor_project_id": other, "successor_id": follower}
+        across = caller("POST", f"/v1/projects/{project}/links", json={**ends, "hardness": "soft", "reason": secret})
+        assert across.status_code == 201, across.text
         baseline = caller("POST", f"/v1/projects/{project}/baselines", json={"name": secret, "reason": secret})
         approved = approver(
             "POST",
@@ -53,6 +58,7 @@ class Everything:
             "project_id": project,
             "task_id": task,
             "dependency_id": link,
+            "link_id": across.json()["id"],
             "calendar_id": calendar,
             "baseline_id": baseline.json()["id"],
             "assessment_id": assessment.json()["id"],

@@ -100,6 +100,29 @@ CREATE_DEPENDENCY: Final = Write(
 UPDATE_DEPENDENCY: Final = Write(
     "update_dependency", "PATCH", "/v1/projects/{project}/dependencies/{task}", {"lag": 10}, MERGE_PATCH
 )
+CREATE_LINK: Final = Write(
+    "create_project_link",
+    "POST",
+    "/v1/projects/{project}/links",
+    {
+        "predecessor_id": str(uuid.UUID(int=1)),
+        "successor_project_id": str(uuid.UUID(int=2)),
+        "successor_id": str(uuid.UUID(int=3)),
+        "hardness": "soft",
+    },
+)
+UPDATE_LINK: Final = Write(
+    "update_project_link", "PATCH", "/v1/projects/{project}/links/{task}", {"lag": 10}, MERGE_PATCH
+)
+DECIDE_LINK: Final = Write(
+    "decide_project_link",
+    "POST",
+    "/v1/projects/{project}/links/{task}/decisions",
+    {"decision": "refused", "reason": "New"},
+)
+WITHDRAW_LINK: Final = Write(
+    "withdraw_project_link", "POST", "/v1/projects/{project}/links/{task}/withdrawal", {"reason": "New"}
+)
 REQUEST_BASELINE: Final = Write(
     "request_baseline", "POST", "/v1/projects/{project}/baselines", {"name": "New", "reason": "New"}
 )
@@ -166,6 +189,10 @@ OF_PLANS: Final = (
     UPDATE_TASK,
     CREATE_DEPENDENCY,
     UPDATE_DEPENDENCY,
+    CREATE_LINK,
+    UPDATE_LINK,
+    DECIDE_LINK,
+    WITHDRAW_LINK,
     REQUEST_BASELINE,
     DECIDE_BASELINE,
     WITHDRAW_BASELINE,

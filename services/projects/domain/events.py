@@ -18,6 +18,7 @@ from services.projects.domain.images import (
 from services.projects.domain.intake_events import INTAKE_EVENTS
 from services.projects.domain.life_cycle_images import TransitionRead
 from services.projects.domain.progress_images import ProgressRead, StatedProgress
+from services.projects.domain.project_link_events import PROJECT_LINK_EVENTS
 from services.projects.domain.quality.images import ScheduleAssessmentRead
 from shared.events import EntityEvent, Event
 from shared.types import Count, Schema, Text
@@ -305,5 +306,6 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     *APPROVAL_EVENTS,
     *HIERARCHY_EVENTS,
     *INTAKE_EVENTS,
+    *PROJECT_LINK_EVENTS,
 )
 """Everything this service publishes."""

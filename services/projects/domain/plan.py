@@ -106,6 +106,7 @@ class Task:
     secondary_constraint_date: datetime | None = None
     expected_finish: datetime | None = None  # what remains takes until then
     external_early_start: datetime | None = None  # what links from other projects allow
+    external_early_finish: datetime | None = None
     external_late_finish: datetime | None = None
     deadline: datetime | None = None
     start: datetime | None = None  # as the file says; the dates of a manual task

@@ -6,6 +6,7 @@ from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOL
 from services.projects.entities.intake import INTAKE_ASSESSMENT, INTAKE_CRITERION, INTAKE_REQUEST
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
 from services.projects.entities.project import IMPORT, PROJECT, PROJECT_TRANSITION
+from services.projects.entities.project_links import PROJECT_LINK
 from services.projects.entities.quality import ASSESSMENT_OFFENDER, SCHEDULE_ASSESSMENT
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "PROGRAMME",
     "PROGRESS",
     "PROJECT",
+    "PROJECT_LINK",
     "PROJECT_TRANSITION",
     "SCHEDULE_ASSESSMENT",
     "TASK",

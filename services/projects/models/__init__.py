@@ -23,6 +23,7 @@ from services.projects.models.plan import (
     TaskRow,
 )
 from services.projects.models.project import KeyCounterRow, ProjectRow, ProjectTransitionRow
+from services.projects.models.project_links import LinkBoundRow, ProjectLinkRow
 from services.projects.models.quality import AssessmentOffenderRow, ScheduleAssessmentRow
 from services.projects.models.schedule import ScheduleItemRow, ScheduleRow
 from shared.tables import server_defaults
@@ -47,11 +48,13 @@ __all__ = [
     "IntakeCriterionRow",
     "IntakeRequestRow",
     "KeyCounterRow",
+    "LinkBoundRow",
     "PlanResourceRow",
     "PortfolioItemRow",
     "PortfolioRow",
     "ProgrammeRow",
     "ProgressRow",
+    "ProjectLinkRow",
     "ProjectRow",
     "ProjectTransitionRow",
     "Row",

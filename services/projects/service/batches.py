@@ -17,8 +17,8 @@ from services.projects.repository import outlines
 from services.projects.service import custom_fields
 from services.projects.service.batch_steps import Outcome, PlanInMemory, Step, Taking, refused
 from services.projects.service.changes import PlanChanges
-from services.projects.service.dependencies import cycle
 from services.projects.service.life_cycle import changeable_project
+from services.projects.service.loops import Beyond, beyond, cycle
 from services.projects.service.outlines import Fields, update_rows
 from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.projects import request_schedule
@@ -53,7 +53,8 @@ async def run_batch(
         outcomes.append(taking.take(number, step))
         if number % 200 == 199:
             await asyncio.sleep(0)
-    _refuse_loops(plan, steps, outcomes)
+    if plan.new_links or plan.moved:
+        _refuse_loops(plan, await beyond(tx, project_id), steps, outcomes)
     if atomic:
         _all_or_nothing(outcomes)
     await _write(tx, plan, outcomes)
@@ -61,14 +62,13 @@ async def run_batch(
     return outcomes, f"projects:{project_id}@{version}"
 
 
-def _refuse_loops(plan: PlanInMemory, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
+def _refuse_loops(plan: PlanInMemory, others: Beyond, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
     """Refuse the links that close loops, the last of each loop; a move that does refuses the batch."""
-    if not plan.new_links and not plan.moved:
-        return
-    parents = plan.outline.parents()
+    parents = {**plan.outline.parents(), **others.parents}
+    crossing = {pair for pair in others.pairs if parents.keys() >= set(pair)}  # the others' tasks here may be gone
     loop: Sequence[UUID] | None = ()
     for _ in range(MOST_LOOPS):
-        pairs = {(link.predecessor_id, link.successor_id) for link in plan.links.values()}
+        pairs = crossing | {(link.predecessor_id, link.successor_id) for link in plan.links.values()}
         new = {key: (plan.links[key].predecessor_id, plan.links[key].successor_id) for key in plan.new_links}
         moved = [key for key in plan.moved if key in parents]
         loop = loop_through(parents, pairs, added=list(new.values()), moved=moved)

@@ -1,6 +1,6 @@
 """Use cases of the links between tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -9,9 +9,10 @@ import asyncpg
 from services.projects.domain.loops import loop_through
 from services.projects.domain.plan import LagUnit
 from services.projects.entities import DEPENDENCY
-from services.projects.errors import DependencyCycle, DependencyExists, ReferenceInvalid
+from services.projects.errors import DependencyExists, ReferenceInvalid
 from services.projects.repository import dependencies
 from services.projects.service.life_cycle import changeable_project
+from services.projects.service.loops import beyond, cycle
 from services.projects.service.projects import request_schedule
 from shared import entity
 from shared.concurrency import must_be
@@ -21,14 +22,6 @@ from shared.errors import FieldError, ValidationFailed
 
 MOST_PERCENT: Final = 10_000
 """A lag in percent of a duration, either way."""
-LOOP_SHOWN: Final = 50
-
-
-def cycle(loop: Sequence[object], pointer: str) -> DependencyCycle:
-    """Return the problem that names a loop: its tasks, one an entry, in the order in which they would wait."""
-    way = " > ".join(map(str, (*loop[:LOOP_SHOWN], *(("…",) if len(loop) > LOOP_SHOWN else ()), loop[0])))
-    named = [FieldError(pointer, "dependency_cycle", str(task)) for task in loop[:LOOP_SHOWN]]
-    return DependencyCycle(f"{way}.", errors=named)
 
 
 def check_lag(lag: object, unit: object) -> None:
@@ -55,7 +48,9 @@ async def create_dependency(
     if unknown:
         raise ReferenceInvalid(errors=unknown)
     link = UUID(str(values["predecessor_id"])), UUID(str(values["successor_id"]))
-    loop = loop_through(parents, [*await dependencies.links(tx, project_id), link], added=[link])
+    others = await beyond(tx, project_id)
+    links = [*await dependencies.links(tx, project_id), link, *others.pairs]
+    loop = loop_through({**parents, **others.parents}, links, added=[link])
     if loop is not None:
         raise cycle(loop, "/successor_id")
     try:

@@ -13,6 +13,7 @@ from services.projects import repository
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
+from services.projects.repository import project_links
 from services.projects.service import governed, life_cycle
 from services.projects.service.hierarchy import leave_portfolios
 from shared import entity, history, worker
@@ -32,9 +33,19 @@ SCHEDULE_DELAY: Final = 1.0
 """Seconds in which changes are gathered; who reads a schedule meanwhile has it computed at once."""
 
 
-async def request_schedule(tx: Transaction, project_id: UUID) -> None:
+DROP_LINKS: Final = "project_links"
+"""The kind of pending work that deletes links to a project of which a task is gone."""
+
+
+async def request_schedule(tx: Transaction, project_id: UUID, *, delay: float = SCHEDULE_DELAY) -> None:
     """Ask for a new schedule of a project soon after the commit."""
-    await worker.request(tx, SCHEDULE, str(project_id), delay=SCHEDULE_DELAY)
+    await worker.request(tx, SCHEDULE, str(project_id), delay=delay)
+
+
+async def drop_links(tx: Transaction, project_id: UUID) -> None:
+    """Ask that links at either end of a project be deleted if they lost a task."""
+    for successor in await project_links.projects_at(tx, project_id):
+        await worker.request(tx, DROP_LINKS, str(successor))
 
 
 def wall_time(moment: datetime | None, zone: str) -> datetime | None:
@@ -118,6 +129,7 @@ async def delete_project(tx: Transaction, reference: str, own_only: str | None, 
     must_be(row["version"], expected)
     identifier: UUID = row["id"]
     await leave_portfolios(tx, identifier)
+    await drop_links(tx, identifier)
     return await entity.delete(tx, PROJECT, identifier, expected=expected)
 
 

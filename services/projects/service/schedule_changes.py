@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects.domain.events import SchedulePublished
+from services.projects.domain.project_links import Bound, Incoming
 from services.projects.domain.rollups import RollUp
 from services.projects.domain.schedule import ScheduledTask
 from services.projects.service.chunks import chunked
@@ -39,6 +40,10 @@ class Computed:
     items: Mapping[UUID, Item]
     """What is to be stored, by task."""
     problem: str | None
+    asked: Sequence[Incoming]
+    """The links from other projects that count in it."""
+    bounds: Mapping[UUID, Bound]
+    """What each of them asks."""
 
 
 def item_of(position: int, dates: ScheduledTask, sums: RollUp) -> Item:
@@ -62,6 +67,8 @@ class Change:
 
     rows: Sequence[Item]
     removed: Sequence[UUID]
+    moved: Sequence[UUID]
+    """Tasks whose dates or floats are others."""
     events: Sequence[NewEvent]
 
 
@@ -71,7 +78,8 @@ def change_of(computed: Computed, revision: int, stored: Sequence[asyncpg.Record
     changed = [key for key, item in new.items() if old.get(key) != item]
     removed = [key for key in old if key not in new]
     told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
-    return Change([(key, *new[key]) for key in changed], removed, _events(computed, revision, told, removed))
+    moved = [key for key, _ in told]
+    return Change([(key, *new[key]) for key in changed], removed, moved, _events(computed, revision, told, removed))
 
 
 def _events(

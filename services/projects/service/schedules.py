@@ -1,6 +1,7 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,7 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.plan import Plan
+from services.projects.domain.project_links import Bound, Incoming, bounded, bounds_of
 from services.projects.domain.rollups import percent_complete, roll_up
 from services.projects.domain.schedule import (
     DependencyCycle,
@@ -17,11 +19,15 @@ from services.projects.domain.schedule import (
     UnusableProjectCalendar,
     critical_path,
 )
+from services.projects.domain.schedule.effort import Calendars
 from services.projects.entities import PROJECT
 from services.projects.models import METADATA
+from services.projects.repository import project_links
 from services.projects.service.breathing import aside
+from services.projects.service.loops import loop_of
 from services.projects.service.plans import PlanRows, plan_rows
 from services.projects.service.projects import SCHEDULE
+from services.projects.service.propagation import hand_on, keep_bounds
 from services.projects.service.schedule_changes import COLUMNS, Change, Computed, Item, change_of, item_of
 from shared import messaging
 from shared.collector import collector_paused
@@ -34,20 +40,31 @@ Planned = tuple[Plan, Schedule | None, str | None]
 """A plan with its schedule (none without tasks), or why it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a schedule is computed from."""
+
+    rows: PlanRows
+    asked: Sequence[Incoming]
+    """What other projects ask by links in force."""
+    loop: Sequence[UUID] | None
+    """Of tasks that wait for each other through several projects."""
+
+
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
     version = await repository.position(tx, project_id)
-    rows = await _rows(tx, project_id)
-    return await aside(len(rows), _computed, version, rows)
+    given = await _given(tx, project_id)
+    return await aside(len(given.rows), _computed, version, given)
 
 
 async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
     """Return a project's plan with its schedule as the transaction sees it; raises NotFound."""
-    rows = await _rows(tx, project_id)
-    return await aside(len(rows), _planned, rows)
+    given = await _given(tx, project_id)
+    return await aside(len(given.rows), _planned, given)
 
 
-async def _rows(tx: Transaction, project_id: UUID) -> PlanRows:
+async def _given(tx: Transaction, project_id: UUID) -> _Given:
     project = await tx.fetchrow(
         f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
         tx.organization_id,
@@ -55,7 +72,8 @@ async def _rows(tx: Transaction, project_id: UUID) -> PlanRows:
     )
     if project is None:
         raise NotFound
-    return await plan_rows(tx, project)
+    asked = await project_links.incoming(tx, project_id)
+    return _Given(await plan_rows(tx, project), asked, await loop_of(tx, project_id) if asked else None)
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -91,7 +109,7 @@ async def fresh_project(tx: Transaction, reference: str, own_only: str | None) -
 
 _ROWS_PER_STATEMENT: Final = 1000
 """More would hold the event loop while they are encoded."""
-_ASKED: Final = f"select 1 from work_pending where organization_id = $1 and kind = '{SCHEDULE}' and key = {{}}"
+_ASKED: Final = f"select ticket from work_pending where organization_id = $1 and kind = '{SCHEDULE}' and key = {{}}"
 
 
 async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
@@ -99,7 +117,8 @@ async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
 
     Where others change the plan at the same time, the schedule there is stays until the worker has come.
     """
-    if not await tx.read(_ASKED.format("$2"), tx.organization_id, str(project_id)):
+    waiting = await tx.read(_ASKED.format("$2"), tx.organization_id, str(project_id))
+    if not waiting:
         return
     computed = await compute_schedule(tx, project_id)
     if await repository.position(tx, project_id) != computed.version:
@@ -109,10 +128,11 @@ async def refresh_if_asked(tx: Transaction, project_id: UUID) -> None:
         return
     await store_schedule(tx, computed)
     await tx.execute(
-        "delete from work_pending where organization_id = $1 and kind = $2 and key = $3",
+        "delete from work_pending where organization_id = $1 and kind = $2 and key = $3 and ticket = $4",
         tx.organization_id,
         SCHEDULE,
         str(project_id),
+        waiting[0]["ticket"],  # what was asked for since is still to be done
     )
 
 
@@ -149,6 +169,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     header = (*computed.span, computed.percent_complete)
     known = ("project_start", "project_finish", "percent_complete")
     same = present is not None and present["problem"] is None and tuple(present[name] for name in known) == header
+    await keep_bounds(tx, project_id, computed.asked, computed.bounds)
     if same and not change.rows and not change.removed:
         return revision
     revision += 1
@@ -168,32 +189,42 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
         *header,
         computed.version,
     )
+    await hand_on(tx, project_id, moved=change.moved, removed=change.removed)
     await messaging.record_many(tx, aggregate_id=project_id, events=change.events)
     return revision
 
 
-def _planned(rows: PlanRows) -> Planned:
+def _planned(given: _Given) -> Planned:
     with collector_paused():
-        plan = rows.plan()
+        plan = given.rows.plan()
         try:
+            if given.loop is not None:
+                raise DependencyCycle(tuple(map(str, given.loop)))
+            if given.asked:
+                plan = bounded(plan, given.asked, Calendars(plan).project.calendar)
             return plan, critical_path(plan) if plan.tasks else None, None
         except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
             return plan, None, str(error)[:500]
 
 
-def _computed(version: int, rows: PlanRows) -> Computed:
+def _computed(version: int, given: _Given) -> Computed:
     """Keep of plan and schedule what is stored alone, so that when the collector goes on little is left to look at."""
     with collector_paused():
-        plan, schedule, problem = _planned(rows)
+        plan, schedule, problem = _planned(given)
+        rows, project = given.rows, given.rows.project
         span: tuple[datetime | None, datetime | None] = (None, None)
         items: dict[UUID, Item] = {}
+        bounds: Mapping[UUID, Bound] = {}
         if schedule is not None:
             span = (schedule.project_start, schedule.project_finish)
             each = zip(rows.tasks, schedule.tasks, roll_up(plan, schedule), strict=True)
             items = {row["id"]: item_of(row["position"], dates, sums) for row, dates, sums in each}
-        percent, project = percent_complete(plan), rows.project
+            if given.asked:
+                bounds = bounds_of(given.asked, plan, schedule, Calendars(plan).project.calendar)
+        percent = percent_complete(plan)
         del plan, schedule
-        return Computed(project["id"], version, project["time_zone"], span, percent, items, problem)
+        zone: str = project["time_zone"]
+        return Computed(project["id"], version, zone, span, percent, items, problem, given.asked, bounds)
 
 
 async def _store_header(

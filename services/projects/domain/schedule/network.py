@@ -143,7 +143,8 @@ def _is_bound(task: Task) -> bool:
     """Whether more than links may bind a task; few have any of it, so that the rest is asked of those alone."""
     return (
         task.constraint_type is not _AS_SOON
-        or (task.secondary_constraint_date or task.external_early_start or task.actual_start) is not None
+        or (task.secondary_constraint_date or task.actual_start) is not None
+        or (task.external_early_start or task.external_early_finish) is not None
         or (task.deadline or task.external_late_finish or task.expected_finish) is not None
         or task.leveling_delay_minutes > 0
     )
@@ -152,11 +153,13 @@ def _is_bound(task: Task) -> bool:
 def _note_bounds(network: Network, task: Task, node: int) -> bool:
     """Note what binds a task beside its links, and what remains of it; whether its own dates or delay do."""
     state, bound = network.states[node], task.expected_finish is not None
-    if (task.constraint_date or task.secondary_constraint_date or task.external_early_start) is not None:
+    external = task.external_early_start or task.external_early_finish
+    if (task.constraint_date or task.secondary_constraint_date or external) is not None:
         pairs = (
             (task.constraint_type, task.constraint_date),
             (task.secondary_constraint_type, task.secondary_constraint_date),
             (ConstraintType.START_NO_EARLIER_THAN, task.external_early_start),
+            (ConstraintType.FINISH_NO_EARLIER_THAN, task.external_early_finish),
         )
         dated = [(kind, minute_of(date)) for kind, date in pairs if date is not None and kind not in _WITHOUT_DATE]
         if dated:

@@ -1,0 +1,200 @@
+"""The statements of links between projects."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects.domain.plan import LinkType
+from services.projects.domain.project_links import Bound, Incoming
+from services.projects.entities import PROJECT_LINK
+from services.projects.entities.project_links import PROJECT_LINK_VIEW
+from shared.db import Transaction
+from shared.errors import NotFound
+from shared.pagination import Listing, Sort
+
+PROJECT_LINKS: Final = Listing(
+    PROJECT_LINK_VIEW,
+    conditions={
+        "either": "{} in (t.project_id, t.predecessor_project_id)",
+        "incoming": "t.project_id = {}",
+        "outgoing": "t.predecessor_project_id = {}",
+        "task_id": "{} in (t.predecessor_id, t.successor_id)",
+        "state": "t.state = any({}::text[])",
+        "hardness": "t.hardness = {}",
+        "is_driving": "coalesce(b.is_driving, false) = {}",
+    },
+    sorts={
+        "id": Sort("t.id", "uuid"),
+        "state": Sort("t.state", "text"),
+        "created_at": Sort("t.created_at", "timestamptz"),
+        "updated_at": Sort("t.updated_at", "timestamptz"),
+    },
+    default_sort="id",
+)
+
+
+async def link_row(tx: Transaction, project_id: UUID, link_id: UUID) -> asyncpg.Record:
+    """Return the row of a link at either end of a project; raises NotFound."""
+    row = await tx.fetchrow(
+        f"select {PROJECT_LINK.columns} from project_link t"
+        " where organization_id = $1 and id = $3 and $2 in (project_id, predecessor_project_id)",
+        tx.organization_id,
+        project_id,
+        link_id,
+    )
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def owners(tx: Transaction, projects: Collection[UUID]) -> Mapping[UUID, asyncpg.Record]:
+    """Return owner and status of projects."""
+    rows = await tx.fetch(
+        "select id, owner, status from project where organization_id = $1 and id = any($2)",
+        tx.organization_id,
+        list(projects),
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def is_task(tx: Transaction, project_id: UUID, task_id: UUID) -> bool:
+    """Tell whether a task is a project's."""
+    found = "select count(*) from task where organization_id = $1 and project_id = $2 and id = $3"
+    return await tx.fetchint(found, tx.organization_id, project_id, task_id) > 0
+
+
+_INCOMING: Final = """
+select l.id, l.successor_id, l.type, l.lag, l.lag_unit = 'elapsed' as is_elapsed,
+       coalesce(s.start, s.early_start) at time zone a.time_zone at time zone b.time_zone as start,
+       coalesce(s.finish, s.early_finish) at time zone a.time_zone at time zone b.time_zone as finish
+from project_link l
+join project a on a.organization_id = $1 and a.id = l.predecessor_project_id
+join project b on b.organization_id = $1 and b.id = l.project_id
+join task t on t.organization_id = $1 and t.id = l.predecessor_id and t.is_active
+join schedule_item s on s.organization_id = $1 and s.id = l.predecessor_id
+where l.organization_id = $1 and l.project_id = $2 and l.state = 'accepted'
+order by l.id
+"""
+
+
+async def incoming(tx: Transaction, project_id: UUID) -> list[Incoming]:
+    """Return the links in force to a project's tasks, with the present dates of what goes before."""
+    rows = await tx.fetch(_INCOMING, tx.organization_id, project_id)
+    return [
+        Incoming(
+            row["id"],
+            str(row["successor_id"]),
+            LinkType(row["type"]),
+            row["lag"],
+            row["is_elapsed"],
+            row["start"],
+            row["finish"],
+        )
+        for row in rows
+    ]
+
+
+async def followers(tx: Transaction, project_id: UUID, tasks: Sequence[UUID]) -> list[UUID]:
+    """Return the projects whose tasks hang on these by links in force."""
+    rows = await tx.fetch(
+        "select distinct project_id from project_link where organization_id = $1 and predecessor_project_id = $2"
+        " and predecessor_id = any($3) and state = 'accepted' order by 1",
+        tx.organization_id,
+        project_id,
+        list(tasks),
+    )
+    return [row[0] for row in rows]
+
+
+async def projects_at(tx: Transaction, project_id: UUID) -> list[UUID]:
+    """Return the successors' projects of all links at either end of a project."""
+    rows = await tx.fetch(
+        "select distinct project_id from project_link where organization_id = $1"
+        " and $2 in (project_id, predecessor_project_id) order by 1",
+        tx.organization_id,
+        project_id,
+    )
+    return [row[0] for row in rows]
+
+
+async def dangling(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
+    """Return the links to a project of which a task is gone."""
+    return await tx.fetch(
+        """
+select id, version from project_link l where organization_id = $1 and project_id = $2
+  and (not exists (select from task t where t.organization_id = $1 and t.id = l.predecessor_id)
+       or not exists (select from task t where t.organization_id = $1 and t.id = l.successor_id))
+order by id
+""",
+        tx.organization_id,
+        project_id,
+    )
+
+
+async def edges(tx: Transaction) -> list[tuple[UUID, UUID]]:
+    """Return which projects of the organization follow which by links in force, predecessors first."""
+    rows = await tx.fetch(
+        "select distinct predecessor_project_id, project_id from project_link"
+        " where organization_id = $1 and state = 'accepted'",
+        tx.organization_id,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def lock(tx: Transaction) -> None:
+    """Hold off all others who could close a loop through several projects until the transaction ends."""
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text || ' project links', 2))", tx.organization_id
+    )
+
+
+async def parents(tx: Transaction, projects: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """Return the parent of every task of projects."""
+    rows = await tx.fetch(
+        "select id, parent_id from task where organization_id = $1 and project_id = any($2)"
+        " order by project_id, position, id",
+        tx.organization_id,
+        list(projects),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def pairs(tx: Transaction, projects: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """Return predecessor and successor of every link in force within projects and between them."""
+    rows = await tx.fetch(
+        "select predecessor_id, successor_id from dependency where organization_id = $1 and project_id = any($2)"
+        " union all select predecessor_id, successor_id from project_link where organization_id = $1"
+        " and project_id = any($2) and predecessor_project_id = any($2) and state = 'accepted'",
+        tx.organization_id,
+        list(projects),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def keep_bounds(tx: Transaction, project_id: UUID, bounds: Mapping[UUID, Bound]) -> None:
+    """Store what links ask of a project's tasks, in the place of what they did."""
+    await tx.execute(
+        "delete from project_link_bound where organization_id = $1 and project_id = $2 and not id = any($3)",
+        tx.organization_id,
+        project_id,
+        list(bounds),
+    )
+    if bounds:
+        await tx.execute(
+            """
+insert into project_link_bound as b (organization_id, id, version, project_id, bound, is_driving)
+select $1, v.id, 1, $2, v.bound, v.is_driving
+from unnest($3::uuid[], $4::timestamp[], $5::boolean[]) as v(id, bound, is_driving)
+where exists (select from project_link l where l.organization_id = $1 and l.id = v.id)
+on conflict (organization_id, id) do update
+set version = b.version + 1, updated_at = now(), bound = excluded.bound, is_driving = excluded.is_driving
+where (b.bound, b.is_driving) is distinct from (excluded.bound, excluded.is_driving)
+""",
+            tx.organization_id,
+            project_id,
+            list(bounds),
+            [each.at for each in bounds.values()],
+            [each.is_driving for each in bounds.values()],
+        )
