@@ -28,6 +28,8 @@ class Permission(StrEnum):
     PROGRAMME_DELETE = "programme.delete"
     CUSTOM_FIELD_READ = "custom_field.read"
     CUSTOM_FIELD_MANAGE = "custom_field.manage"
+    CALENDAR_READ = "calendar.read"
+    CALENDAR_MANAGE = "calendar.manage"
     PLAN_READ = "plan.read"
     PLAN_UPDATE = "plan.update"
     PLAN_IMPORT = "plan.import"
@@ -72,6 +74,7 @@ _READ: Final = (
     Permission.INTAKE_READ,
     Permission.HIERARCHY_READ,
     Permission.CUSTOM_FIELD_READ,
+    Permission.CALENDAR_READ,
     Permission.PLAN_READ,
     Permission.POLICY_READ,
     Permission.OPERATION_READ,

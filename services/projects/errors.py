@@ -141,6 +141,24 @@ class CalendarInUse(Conflict):
     cure = "Give these another calendar first."
 
 
+class CalendarInherited(Conflict):
+    """The calendar is inherited from the organization."""
+
+    code, title = "calendar_inherited", "The calendar is inherited from the organization"
+    cause = "A calendar that a project inherits is as the organization's is, and changes with it."
+    cure = "Make a calendar of the project's own with this one as its base, or change the organization's."
+
+
+class CalendarWithoutWork(ValidationFailed):
+    """The calendar has no working time."""
+
+    code, title = "calendar_without_work", "The calendar has no working time"
+    cause = (
+        "Neither its week nor an exception has shifts, and there is no base that has: holidays alone are no calendar."
+    )
+    cure = "State a week, or name a base that has one."
+
+
 class CalendarSourceTaken(Conflict):
     """Another calendar of the project has this source id."""
 

@@ -17,6 +17,7 @@ from services.projects.api import (
     intake,
     intake_assessments,
     intake_criteria,
+    organization_calendars,
     portfolio_items,
     portfolios,
     programmes,
@@ -34,6 +35,7 @@ from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.models import METADATA
 from services.projects.service.imports import IMPORT_WORK, run_import
 from services.projects.service.intake_assessments import RESCORE, rescore
+from services.projects.service.organization_calendars import INHERIT, inherit
 from services.projects.service.projects import DROP_LINKS, SCHEDULE
 from services.projects.service.propagation import drop_dangling
 from services.projects.service.schedules import recompute
@@ -62,6 +64,7 @@ ROUTERS: Final = (
     progress.router,
     dependencies.router,
     project_links.router,
+    organization_calendars.router,
     calendars.router,
     schedules.router,
     baselines.router,
@@ -84,6 +87,12 @@ def create_app(settings: Settings) -> ASGIApp:
         title=TITLE,
         routers=ROUTERS,
         subscriptions=SUBSCRIPTIONS,
-        work={IMPORT_WORK: run_import, SCHEDULE: recompute, DROP_LINKS: drop_dangling, RESCORE: rescore},
+        work={
+            IMPORT_WORK: run_import,
+            SCHEDULE: recompute,
+            DROP_LINKS: drop_dangling,
+            RESCORE: rescore,
+            INHERIT: inherit,
+        },
         owned=AUDITED,
     )

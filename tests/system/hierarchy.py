@@ -19,6 +19,7 @@ OF_HIERARCHY: Final = (
     _patch("update_programme", "/v1/programmes/{id}", {"name": "Other"}),
     _patch("update_custom_field", "/v1/custom-fields/{id}", {"name": "Other"}),
     _patch("update_portfolio_item", "/v1/portfolios/{id}/items/{id}", {"weight": 2}),
+    _patch("update_organization_calendar", "/v1/calendars/{id}", {"name": "Other"}),
     _patch("update_approval_limit", "/v1/approval-limits/{id}", {"delay_minutes": 60}),
     _patch("update_intake_request", "/v1/intake-requests/{id}", {"title": "Other"}),
     _patch("update_intake_criterion", "/v1/intake-criteria/{id}", {"weight": 2}),
@@ -47,6 +48,9 @@ def one_of_each(caller: Caller, project: str, name: str) -> dict[str, str]:
     assert submitted.status_code == 200, submitted.text
     portfolio = made("/v1/portfolios", name=name, customer_id=customer)
     return {
+        "organization_calendar_id": made(
+            "/v1/calendars", name=name, week={"monday": [{"start": "08:00", "finish": "12:00"}]}
+        ),
         "limit_id": made("/v1/approval-limits", role="executive", cost={"amount": "9.00", "currency": "XCD"}),
         "request_id": request,
         "criterion_id": made("/v1/intake-criteria", name=name),

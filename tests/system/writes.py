@@ -159,6 +159,12 @@ COPY_TASKS: Final = Write(
     "copy_tasks", "POST", "/v1/projects/{project}/tasks/copy", {"source_project_id": str(uuid.UUID(int=1))}
 )
 CREATE_CALENDAR: Final = Write("create_calendar", "POST", "/v1/projects/{project}/calendars", {"name": "New"})
+INHERIT_CALENDAR: Final = Write(
+    "inherit_calendar",
+    "POST",
+    "/v1/projects/{project}/calendars/inherited",
+    {"organization_calendar_id": str(uuid.UUID(int=1))},
+)
 UPDATE_CALENDAR: Final = Write(
     "update_calendar", "PATCH", "/v1/projects/{project}/calendars/{task}", {"name": "Other"}, MERGE_PATCH
 )
@@ -204,6 +210,7 @@ OF_PLANS: Final = (
     COPY_TASKS,
     CREATE_CALENDAR,
     UPDATE_CALENDAR,
+    INHERIT_CALENDAR,
 )
 """Writes of what an organization keeps apart from others."""
 

@@ -39,6 +39,8 @@ CalendarPage = page_of(CalendarRead, "CalendarPage")
 
 LAST_DAY: Final = date(9999, 12, 1)
 _DAY: JsonValue = [{"start": "08:00", "finish": "12:00"}, {"start": "13:00", "finish": "17:00"}]
+OFFICE: Final[JsonValue] = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), _DAY)
+"""A week, for examples."""
 
 
 class CalendarCreate(CalendarRules):
@@ -49,7 +51,7 @@ class CalendarCreate(CalendarRules):
             "examples": [
                 {
                     "name": "Site, Bavaria",
-                    "week": dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), _DAY),
+                    "week": OFFICE,
                     "holidays": {"country": "DE", "region": "BY"},
                 }
             ]
@@ -61,7 +63,19 @@ class CalendarCreate(CalendarRules):
     source_id: SourceId | None = None
     """What another system calls it; unique in the project."""
     base_calendar_id: UUID | None = None
-    """The calendar of the project that it works as where its rules are silent."""
+    """The calendar that it works as where its rules are silent: of the project, or of the organization, which the
+    project then inherits."""
+
+
+class CalendarInherit(Schema):
+    """A calendar of the organization to be inherited."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"organization_calendar_id": "01981c7a-5d10-7cc3-9f5b-3c1f0f6f7f10"}]}
+    )
+
+    organization_calendar_id: UUID
+    """The organization's calendar."""
 
 
 class CalendarUpdate(Patch):
@@ -70,7 +84,8 @@ class CalendarUpdate(Patch):
     name: Name = absent()
     """Its name."""
     base_calendar_id: UUID | None = None
-    """The calendar of the project that it works as where its rules are silent."""
+    """The calendar that it works as where its rules are silent: of the project, or of the organization, which the
+    project then inherits; null: none."""
     exceptions: Annotated[list[ExceptionRules], Field(max_length=500)] = absent()
     """Days that differ."""
     alternative_weeks: Annotated[list[WeekBetween], Field(max_length=50)] = absent()
@@ -149,6 +164,19 @@ async def create_calendar(call: Current, project_id: ProjectRef, body: CalendarC
     return call.written(written, 201, f"/v1/projects/{project_id}/calendars/{written.id}")
 
 
+@router.post(
+    "/inherited", status_code=201, response_model=CalendarRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415)
+)
+async def inherit_calendar(call: Current, project_id: ProjectRef, body: CalendarInherit) -> Response:
+    """Let a project inherit a calendar of the organization, with those that it works as; it follows their changes.
+
+    It is a calendar of the project that its tasks and resources can work by, but that cannot be changed here.
+    """
+    calendar_id = body.organization_calendar_id
+    written = await service.inherit_calendar(call.tx, project_id, call.own_only, calendar_id)
+    return call.written(written, 201, f"/v1/projects/{project_id}/calendars/{written.id}")
+
+
 @router.get("/{calendar_id}", response_model=CalendarRead, **operation(Permission.PLAN_READ, 404))
 async def get_calendar(call: Current, project_id: ProjectRef, calendar_id: CalendarRef, as_of: AsOf = None) -> Response:
     """Return one calendar; with as_of, as it was then."""
@@ -173,7 +201,7 @@ async def list_calendar_history(
 @router.patch(
     "/{calendar_id}",
     response_model=CalendarRead,
-    **operation(Permission.PLAN_UPDATE, 404, 412, 413, 415, 428, media_types=MERGE_PATCH),
+    **operation(Permission.PLAN_UPDATE, 404, 409, 412, 413, 415, 428, media_types=MERGE_PATCH),
 )
 async def update_calendar(
     call: Current,

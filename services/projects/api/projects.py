@@ -15,6 +15,7 @@ from services.projects.entities import PROJECT
 from services.projects.service import custom_fields, life_cycle
 from services.projects.service import projects as service
 from services.projects.service.copying import fill_from_template
+from services.projects.service.organization_calendars import begin_with_default
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging
@@ -79,6 +80,8 @@ async def create_project(call: Current, body: ProjectCreate) -> Response:
     )
     if body.template_id is not None:
         written = await fill_from_template(call.tx, written.id, body.template_id, call.own_only)
+    else:
+        written = await begin_with_default(call.tx, written)
     return call.written(written, 201, f"/v1/projects/{written.id}")
 
 

@@ -17,6 +17,7 @@ from services.projects.domain.images import (
 )
 from services.projects.domain.intake_events import INTAKE_EVENTS
 from services.projects.domain.life_cycle_images import TransitionRead
+from services.projects.domain.organization_calendars import ORGANIZATION_CALENDAR_EVENTS
 from services.projects.domain.progress_images import ProgressRead, StatedProgress
 from services.projects.domain.project_link_events import PROJECT_LINK_EVENTS
 from services.projects.domain.quality.images import ScheduleAssessmentRead
@@ -307,5 +308,6 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     *HIERARCHY_EVENTS,
     *INTAKE_EVENTS,
     *PROJECT_LINK_EVENTS,
+    *ORGANIZATION_CALENDAR_EVENTS,
 )
 """Everything this service publishes."""

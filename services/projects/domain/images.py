@@ -225,6 +225,8 @@ class CalendarRead(Schema):
     """What the definition was made from; null: it came with a file."""
     base_calendar_id: UUID | None
     """The calendar of the project that it works as where its rules are silent."""
+    organization_calendar_id: UUID | None
+    """The organization's calendar that it is inherited from, and follows."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime

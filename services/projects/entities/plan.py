@@ -61,7 +61,11 @@ CALENDAR: Final = Entity(
     "projects",
     "calendar",
     table(CalendarRow),
-    {**plain("id", "version", "project_id", "source_id", "name", "definition", "rules", "base_calendar_id"), **STAMPS},
+    {
+        **plain("id", "version", "project_id", "source_id", "name", "definition", "rules"),
+        **plain("base_calendar_id", "organization_calendar_id"),
+        **STAMPS,
+    },
     root="project_id",
     join=JOIN_PROJECT,
 )

@@ -14,6 +14,7 @@ from services.projects.models.hierarchy import (
 )
 from services.projects.models.imports import ImportRow
 from services.projects.models.intake import IntakeAssessmentRow, IntakeCriterionRow, IntakeRequestRow
+from services.projects.models.organization_calendars import OrganizationCalendarRow
 from services.projects.models.plan import (
     AssignmentRow,
     CalendarRow,
@@ -49,6 +50,7 @@ __all__ = [
     "IntakeRequestRow",
     "KeyCounterRow",
     "LinkBoundRow",
+    "OrganizationCalendarRow",
     "PlanResourceRow",
     "PortfolioItemRow",
     "PortfolioRow",

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.projects.models.base import Row, project_key
+from services.projects.models.hierarchy import reference
 from shared.tables import instant, wall
 
 
@@ -16,13 +17,25 @@ class CalendarRow(Row, table=True):
     """A working calendar of a project."""
 
     __tablename__ = "calendar"
-    __table_args__ = (project_key(), Index("ix_calendar_project", "organization_id", "project_id", "id"))
+    __table_args__ = (
+        project_key(),
+        Index("ix_calendar_project", "organization_id", "project_id", "id"),
+        Index(
+            "ix_calendar_heirs",
+            "organization_id",
+            "organization_calendar_id",
+            "project_id",
+            postgresql_where=text("organization_calendar_id is not null"),
+        ),
+        reference("organization_calendar_id", "organization_calendar"),
+    )
     project_id: UUID
     source_id: str
     name: str
     definition: str = Field(sa_type=JSON)
     rules: str | None = Field(default=None, sa_type=JSON)
     base_calendar_id: UUID | None = None
+    organization_calendar_id: UUID | None = None
 
 
 class TaskRow(Row, table=True):

@@ -11,12 +11,14 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.projects import repository
-from services.projects.domain.calendar_rules import CalendarRules, TooManyDays
+from services.projects.domain.calendar_rules import CalendarRules
 from services.projects.entities import CALENDAR
-from services.projects.errors import CalendarInUse, CalendarSourceTaken, ReferenceInvalid
+from services.projects.errors import CalendarInherited, CalendarInUse, CalendarSourceTaken
 from services.projects.repository import calendars
+from services.projects.service.calendar_definitions import checked, laid_out
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
+from services.projects.service.organization_calendars import adopt
 from services.projects.service.projects import request_schedule, wall_time
 from shared import entity
 from shared.concurrency import must_be
@@ -24,7 +26,7 @@ from shared.db import Transaction
 from shared.entity import Written
 from shared.errors import FieldError, ValidationFailed
 from shared.strict_json import dumps
-from shared.working_calendar import CalendarError, CalendarLoop, NoWorkingTime, from_json, to_json
+from shared.working_calendar import NoWorkingTime, from_json, to_json
 from shared.working_time import WorkingTime, compile_calendars, instant_of, minute_of, moment_of
 
 MOST_DAYS: Final = 366
@@ -41,11 +43,38 @@ async def create_calendar(
     rows = await repository.rows(tx, CALENDAR, project["id"])
     if fields["source_id"] in {row["source_id"] for row in rows}:
         raise CalendarSourceTaken
-    columns = _columns(project, rows, key, fields, rules)
     changes = PlanChanges(project["id"])
+    rows = await _with_base(tx, changes, project, rows, fields)
+    columns = _columns(project, rows, key, fields, rules)
     names = tuple(columns)
     await changes.create(tx, CALENDAR, ("id", "project_id", *names), [(key, project["id"], *columns.values())])
     return await _written(tx, changes, key)
+
+
+async def inherit_calendar(tx: Transaction, reference: str, own_only: str | None, calendar_id: UUID) -> Written:
+    """Let a project inherit a calendar of the organization; raises ReferenceInvalid."""
+    project = await changeable_project(tx, reference, own_only)
+    changes = PlanChanges(project["id"])
+    key = await adopt(tx, changes, project, calendar_id, "/organization_calendar_id")
+    position = await changes.record(tx)
+    if position is None:  # it does already
+        return await entity.unchanged(tx, CALENDAR, key)
+    return Written(key, *await entity.get(tx, CALENDAR, "t.id = $2", key), position)
+
+
+async def _with_base(
+    tx: Transaction,
+    changes: PlanChanges,
+    project: asyncpg.Record,
+    rows: list[asyncpg.Record],
+    fields: dict[str, object],
+) -> list[asyncpg.Record]:
+    """Return the project's calendars with the base that fields name, which may be one of the organization."""
+    base_id = fields.get("base_calendar_id")
+    if not isinstance(base_id, UUID) or base_id in {row["id"] for row in rows}:
+        return rows
+    fields["base_calendar_id"] = await adopt(tx, changes, project, base_id, "/base_calendar_id")
+    return await repository.rows(tx, CALENDAR, project["id"])
 
 
 async def update_calendar(
@@ -60,18 +89,21 @@ async def update_calendar(
     project = await changeable_project(tx, reference, own_only)
     row = await calendars.calendar_row(tx, project["id"], calendar_id)
     must_be(row["version"], expected)
+    if row["organization_calendar_id"] is not None:
+        raise CalendarInherited
     if not changed:
         return await entity.unchanged(tx, CALENDAR, calendar_id)
+    changes = PlanChanges(project["id"])
     rows = await repository.rows(tx, CALENDAR, project["id"])
     fields = {name: changed.get(name, row[name]) for name in ("name", "base_calendar_id")} | {
         "source_id": row["source_id"]
     }
+    rows = await _with_base(tx, changes, project, rows, fields)
     columns: Mapping[str, object] = {"name": fields["name"]}
     if row["rules"] is not None or changed.keys() - {"name"}:
         stated = {} if row["rules"] is None else orjson.loads(row["rules"])
         stated |= {name: value for name, value in changed.items() if name in CalendarRules.model_fields}
         columns = _columns(project, rows, calendar_id, fields, CalendarRules.model_validate(stated))
-    changes = PlanChanges(project["id"])
     await changes.update(tx, CALENDAR, ("id", *columns), [(calendar_id, *columns.values())])
     await request_schedule(tx, project["id"])
     return await _written(tx, changes, calendar_id)
@@ -105,24 +137,11 @@ def _columns(
     fields: Mapping[str, object],
     rules: CalendarRules,
 ) -> dict[str, object]:
-    """Return the columns of a calendar; raises ReferenceInvalid for a base that is none, or leads back here."""
+    """Return the columns of a calendar; raises ReferenceInvalid for a base that leads back here."""
     base_id = fields.get("base_calendar_id")
-    base = next((row for row in rows if row["id"] == base_id), None)
-    if base_id is not None and base is None:
-        detail = "names no calendar of this project"
-        raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "unknown_reference", detail)])
-    source, name = str(fields["source_id"]), str(fields["name"])
-    try:
-        calendar = rules.calendar(source, name, None if base is None else base["source_id"], project["start"].year)
-    except TooManyDays as error:
-        raise ValidationFailed(errors=[FieldError("/exceptions", "too_many_days", str(error))]) from error
-    others = [from_json(orjson.loads(row["definition"])) for row in rows if row["id"] != key]
-    try:
-        compile_calendars([*others, calendar])
-    except CalendarLoop as loop:
-        raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "calendar_loop", str(loop))]) from loop
-    except CalendarError as error:
-        raise ValidationFailed(errors=[FieldError("", "calendar", str(error))]) from error
+    base = next((row["source_id"] for row in rows if row["id"] == base_id), None)
+    calendar = laid_out(rules, str(fields["source_id"]), str(fields["name"]), base, project["start"].year)
+    checked([from_json(orjson.loads(row["definition"])) for row in rows if row["id"] != key], calendar)
     return {
         "source_id": fields["source_id"],
         "name": fields["name"],

@@ -199,6 +199,9 @@ class _Copy:
             definition |= {"source_id": source, "base_source_id": names.get(definition["base_source_id"])}
             found[row["id"]] = key = uuid7()
             rows[key] = self._fields(row) | {"source_id": source, "definition": dumps(definition).decode()}
+        for row in there:
+            if (copied := rows.get(found[row["id"]])) is not None:
+                copied["base_calendar_id"] = found.get(row["base_calendar_id"])
         await self._create(CALENDAR, rows)
         return found
 

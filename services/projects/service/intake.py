@@ -23,6 +23,7 @@ from services.projects.errors import (
 from services.projects.repository import hierarchy
 from services.projects.repository import intake as rows
 from services.projects.service import custom_fields
+from services.projects.service.organization_calendars import begin_with_default
 from services.projects.service.projects import create_project
 from services.projects.service.statements import quantum
 from shared import entity
@@ -199,7 +200,7 @@ async def _become_project(tx: Transaction, row: asyncpg.Record, project: NewProj
         start=None if start is None else datetime.combine(start, MORNING, ZoneInfo(project.time_zone)),
         status=None,
     )
-    return written.id
+    return (await begin_with_default(tx, written)).id
 
 
 def check_assessable(row: asyncpg.Record) -> None:

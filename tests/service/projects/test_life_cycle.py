@@ -16,6 +16,7 @@ from shared.permissions import Permission, Role, reach
 from shared.testing.capture import recorded
 from shared.testing.eventually import eventually
 from shared.testing.http import Api
+from tests.service.projects.test_calendars import OFFICE
 from tests.service.projects.test_imports import EXAMPLE, imported
 from tests.service.projects.test_inbound import push, stating
 
@@ -241,7 +242,7 @@ async def test_a_closed_project_keeps_its_plan_as_it_is(director: httpx2.AsyncCl
     other = (await add_task(director, path, "Pour")).json()
     link = {"predecessor_id": task["id"], "successor_id": other["id"]}
     dependency = (await director.post(f"{path}/dependencies", json=link)).json()
-    calendar = (await director.post(f"{path}/calendars", json={"name": "Night"})).json()
+    calendar = (await director.post(f"{path}/calendars", json={"name": "Night", "week": OFFICE})).json()
     baseline = await director.post(f"{path}/baselines", json={"name": "First", "reason": "agreed"})
     await moved(director, path, "cancelled")
 

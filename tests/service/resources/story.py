@@ -258,6 +258,7 @@ class Project:
         return self._head("calendar", given.source_id) | {
             "name": given.name,
             "base_calendar_id": None,
+            "organization_calendar_id": None,
             "definition": to_json(given),
             "rules": None,
         }
