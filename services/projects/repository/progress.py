@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.projects.entities import PROGRESS
+from services.projects.entities import PROGRESS, TASK
 from shared.db import Transaction
 from shared.pagination import Listing, Sort
 
@@ -46,6 +46,26 @@ async def past(
     tasks, instants = [task for task, _ in pairs], [at for _, at in pairs]
     found = await tx.fetch(_PAST, tx.organization_id, tasks, instants)
     return {(row["task_id"], row["asked"]): row for row in found}
+
+
+async def tasks_to_state(
+    tx: Transaction, project_id: UUID, column: str, names: Collection[object]
+) -> Mapping[object, asyncpg.Record]:
+    """Return and lock tasks of a project by a column that names them, with what the schedule says of them.
+
+    The names are not joined: of a plan that is new PostgreSQL believes that it has one task, and would look through
+    all names for each of thousands.
+    """
+    found = await tx.fetch(
+        f"select {TASK.columns}, s.id is not null as is_scheduled, s.early_start, s.early_finish"
+        f" from task t left join schedule_item s on s.organization_id = $1 and s.id = t.id"
+        f" where t.organization_id = $1 and t.project_id = $2 and t.{column} = any($3::{TASK.sql_type(column)}[])"
+        f" order by t.id for update of t",
+        tx.organization_id,
+        project_id,
+        list(names),
+    )
+    return {row[column]: row for row in found}
 
 
 async def ambiguous_codes(tx: Transaction, project_id: UUID, codes: Collection[object]) -> set[object]:

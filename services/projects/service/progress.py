@@ -10,10 +10,10 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from services.projects import repository
 from services.projects.domain.progress import Contradiction, PercentCompleteType, Progress, Standing
 from services.projects.entities import PROGRESS, TASK
 from services.projects.errors import ProgressContradicts, TaskIsSummary
+from services.projects.repository import progress as progress_rows
 from services.projects.service.changes import PlanChanges
 from services.projects.service.projects import request_schedule
 from services.projects.service.schedules import refresh_if_asked
@@ -184,12 +184,11 @@ async def tasks_to_state(
 
     Where some have none yet the schedule that was asked for is computed: what has begun began when it was scheduled to.
     """
-    pairs = {(project_id, name) for name in names}
-    found = await repository.tasks_with_dates(tx, column, pairs)
+    found = await progress_rows.tasks_to_state(tx, project_id, column, names)
     if not all(row["is_scheduled"] for row in found.values()):
         await refresh_if_asked(tx, project_id)
-        found = await repository.tasks_with_dates(tx, column, pairs)
-    return {name: row for (_, name), row in found.items()}
+        found = await progress_rows.tasks_to_state(tx, project_id, column, names)
+    return found
 
 
 def standing_of(row: asyncpg.Record | Mapping[str, Any]) -> Standing:
