@@ -92,6 +92,8 @@ class BaselineRead(Schema):
     """All work in it, in working minutes."""
     cost: Money
     """All cost in it."""
+    file_number: Count | None
+    """Which of the baselines 1 to 10 of its file it was; null: it was asked for here."""
     replaces_id: UUID | None
     """The baseline that was in force until this one was approved."""
     replaced_variance: VarianceRead | None

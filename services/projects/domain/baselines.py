@@ -18,6 +18,7 @@ class BaselineStatus(StrEnum):
     SUPERSEDED = "superseded"  # was in force until another was approved
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
+    IMPORTED = "imported"  # one of the ten beside that in force, as a file had it: nobody decides of it
 
 
 ALLOWED: Final = MappingProxyType(
@@ -29,6 +30,7 @@ ALLOWED: Final = MappingProxyType(
         BaselineStatus.SUPERSEDED: frozenset[BaselineStatus](),
         BaselineStatus.REJECTED: frozenset[BaselineStatus](),
         BaselineStatus.WITHDRAWN: frozenset[BaselineStatus](),
+        BaselineStatus.IMPORTED: frozenset[BaselineStatus](),
     }
 )
 """The moves there are; a baseline that was in force never goes away."""

@@ -103,6 +103,12 @@ class BaselineWithdrawn(EntityEvent[BaselineRead]):
     type: ClassVar[str] = "pmo.projects.baseline.withdrawn.v1"
 
 
+class BaselineImported(EntityEvent[BaselineRead]):
+    """A file brought one of the baselines that it has beside the one in force; it is for comparing."""
+
+    type: ClassVar[str] = "pmo.projects.baseline.imported.v1"
+
+
 class DependencyCreated(EntityEvent[DependencyRead]):
     """Two tasks were linked."""
 
@@ -295,6 +301,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     BaselineSuperseded,
     BaselineRejected,
     BaselineWithdrawn,
+    BaselineImported,
     DependencyCreated,
     DependencyUpdated,
     DependencyDeleted,

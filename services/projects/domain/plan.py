@@ -5,7 +5,7 @@ currency in major units. Identifiers (`source_id`) are the file's own, as string
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -131,6 +131,7 @@ class Task:
     cost: Decimal = Decimal(0)
     actual_cost: Decimal = Decimal(0)
     baseline: Baseline | None = None
+    baselines: Mapping[int, Baseline] = field(default_factory=dict)  # the other ten of a file, by number
     guid: str | None = None  # the same row's in every copy of the file; of rows of our own our id
 
 

@@ -17,7 +17,7 @@ BASELINE: Final = Entity(
         **wall("start", "finish"),
         **plain("tasks", "work_minutes"),
         **money("cost"),
-        **plain("replaces_id", "replaced_variance"),
+        **plain("file_number", "replaces_id", "replaced_variance"),
         **STAMPS,
     },
     root="project_id",

@@ -40,6 +40,7 @@ class BaselineRow(Row, table=True):
     tasks: int
     work_minutes: int = Field(sa_type=BigInteger)
     cost: Decimal
+    file_number: int | None = None
     replaces_id: UUID | None = None
     replaced_variance: str | None = Field(default=None, sa_type=JSON)  # how the plan stood to what this one replaced
 

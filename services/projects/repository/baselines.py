@@ -1,5 +1,6 @@
 """The statements of baselines."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -185,4 +186,53 @@ order by 2, 1 limit $7
         *after,
         leaves_only,
         limit,
+    )
+
+
+FIGURES: Final = ("start", "finish", "duration_minutes", "work_minutes", "cost")
+_KEEP: Final = """
+insert into baseline_task (organization_id, baseline_id, version, id, parent_id, position, name,
+  work_breakdown_structure, is_summary, is_milestone, start, finish, duration_minutes, work_minutes, cost)
+select $1, $2, 1, v.*
+from unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::bool[], $9::bool[], $10::timestamp[],
+            $11::timestamp[], $12::int[], $13::bigint[], $14::numeric[]) as v
+"""
+
+
+async def keep(tx: Transaction, baseline_id: UUID, tasks: Sequence[Sequence[object]]) -> None:
+    """Give a baseline its tasks, as a file has them."""
+    await tx.execute(_KEEP, tx.organization_id, baseline_id, *map(list, zip(*tasks, strict=True)))
+
+
+async def of_file(tx: Transaction, project_id: UUID, number: int) -> asyncpg.Record | None:
+    """Return the baseline of a number that came with a file last."""
+    return await tx.fetchrow(
+        "select id from baseline where organization_id = $1 and project_id = $2 and file_number = $3"
+        " order by id desc limit 1",
+        tx.organization_id,
+        project_id,
+        number,
+    )
+
+
+async def figures(tx: Transaction, baseline_id: UUID) -> dict[UUID, dict[str, object]]:
+    """Return what a baseline has of each task."""
+    found = await tx.fetch(
+        f"select id, {', '.join(FIGURES)} from baseline_task where organization_id = $1 and baseline_id = $2",
+        tx.organization_id,
+        baseline_id,
+    )
+    return {row["id"]: {name: row[name] for name in FIGURES} for row in found}
+
+
+async def tasks_of_files(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
+    """Return the tasks of the baselines that came with files, of each number the last one."""
+    return await tx.fetch(
+        f"select k.id, b.file_number, {', '.join(f'k.{name}' for name in FIGURES)}"
+        " from (select distinct on (file_number) id, file_number from baseline"
+        "       where organization_id = $1 and project_id = $2 and file_number is not null"
+        "       order by file_number, id desc) b"
+        " join baseline_task k on k.organization_id = $1 and k.baseline_id = b.id order by k.position, k.id",
+        tx.organization_id,
+        project_id,
     )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects import repository
+from services.projects.domain.ev_techniques import technique_of
 from services.projects.domain.mspdi.writing import mspdi_pieces
 from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
@@ -20,6 +21,7 @@ from services.projects.domain.schedule import Schedule, ScheduledTask
 from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, task_rows
 from services.projects.domain.workbook_writing import xlsx_pieces
 from services.projects.entities import ASSIGNMENT, CALENDAR, PLAN_RESOURCE, TASK
+from services.projects.service.file_baselines import file_baselines
 from services.projects.service.plans import load_plan
 from shared.db import Transaction
 from shared.types import as_uuid
@@ -108,6 +110,7 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
     above = [row for row in rows[TASK.name] if prefix and str(row["id"]) in summaries]
     held = {row["id"] for row in above}
     tasks = numbers(above, prefix) | numbers([row for row in rows[TASK.name] if row["id"] not in held])
+    baselines = await file_baselines(tx, project_id)
     by_id = {str(row["id"]): row for each in rows.values() for row in each}
     names = {calendar.source_id for calendar in plan.calendars}
     calendar_rows = await repository.rows(tx, CALENDAR, project_id)
@@ -141,6 +144,9 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
                 percent_work_complete=row["percent_work_complete"],
                 physical_percent_complete=row["physical_percent_complete"],
                 uses_physical_percent=row["uses_physical_percent"],
+                uses_units_percent=row["uses_units_percent"],
+                ev_technique=technique_of(row["ev_technique"]),
+                baselines=baselines.get(task.source_id, {}),
                 fixed_cost=row["fixed_cost"],
                 cost=row["cost"],
                 actual_cost=row["actual_cost"],

@@ -21,6 +21,7 @@ from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RE
 from services.projects.service.breathing import breathe
 from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
+from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized
 from services.projects.service.plans import plan_settings
@@ -69,6 +70,7 @@ async def merge_plan(
     merge = _Merge(tx, merged, plan, project["currency"])
     calendars = await merge.calendars()
     tasks = await merge.tasks(calendars, _progress_at(plan, project))
+    await keep_file_baselines(tx, merged, plan, tasks, merge.quantum)
     await merge.dependencies(tasks)
     resources = await merge.resources(calendars)
     await merge.assignments(tasks, resources)

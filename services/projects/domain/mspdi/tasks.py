@@ -44,6 +44,7 @@ _CONSTRAINTS: Final = (
 _FIXED_DURATION: Final = 1
 _FIXED_WORK: Final = 2
 _DATED_CONSTRAINT: Final = 2
+_BASELINES: Final = range(11)
 # Formats of durations and lags: minutes 3 and 4, hours 5 and 6 … months 11 and 12, percent 19 and 20, the even ones
 # elapsed; the same and 32 more mean an estimate.
 _ESTIMATED: Final = 32
@@ -120,6 +121,7 @@ class TaskReader:
             self._report.skip("task", uid, "constraint_without_date", "its constraint names no date and is left out")
             constraint = 0
         wbs = label(row, "WBS") or label(row, "OutlineNumber")
+        baselines = _baselines(row)
         return Task(
             source_id=uid,
             position=len(self._tasks),
@@ -160,7 +162,8 @@ class TaskReader:
             fixed_cost=money(row, "FixedCost"),
             cost=money(row, "Cost"),
             actual_cost=money(row, "ActualCost"),
-            baseline=_baseline(row),
+            baseline=baselines.pop(0, None),
+            baselines=baselines,
             guid=guid(row, "GUID"),
         )
 
@@ -219,15 +222,18 @@ def _tenths(tenths_of_minutes: int) -> int:
     return whole if tenths_of_minutes >= 0 else -whole
 
 
-def _baseline(row: Row) -> Baseline | None:
-    """Baseline 0. What it leaves out of duration, work and cost is zero: writers omit zeros."""
+def _baselines(row: Row) -> dict[int, Baseline]:
+    """The baselines by number, 0 to 10. What one leaves out of duration, work and cost is zero: writers omit zeros."""
+    found: dict[int, Baseline] = {}
     for baseline in row.rows.get("Baseline", ()):
-        if integer(baseline, "Number", 0) == 0 and baseline.texts.keys() - {"Number"}:
-            return Baseline(
-                start=moment(baseline, "Start"),
-                finish=moment(baseline, "Finish"),
-                duration_minutes=minutes(baseline, "Duration") or 0,
-                work_minutes=minutes(baseline, "Work", MAX_WORK_MINUTES) or 0,
-                cost=money(baseline, "Cost"),
-            )
-    return None
+        number = integer(baseline, "Number", 0)
+        if number in found or number not in _BASELINES or not baseline.texts.keys() - {"Number"}:
+            continue
+        found[number] = Baseline(
+            start=moment(baseline, "Start"),
+            finish=moment(baseline, "Finish"),
+            duration_minutes=minutes(baseline, "Duration") or 0,
+            work_minutes=minutes(baseline, "Work", MAX_WORK_MINUTES) or 0,
+            cost=money(baseline, "Cost"),
+        )
+    return found

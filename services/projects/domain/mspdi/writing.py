@@ -7,8 +7,10 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from services.projects.domain.conventions import ProgressMode
+from services.projects.domain.ev_techniques import PercentComplete
 from services.projects.domain.plan import (
     Assignment,
+    Baseline,
     ConstraintType,
     LagUnit,
     Link,
@@ -18,6 +20,7 @@ from services.projects.domain.plan import (
     ResourceType,
     Task,
 )
+from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.schedule import Schedule, ScheduledTask
 from shared.working_time import Shifts, WorkingCalendar
 
@@ -172,9 +175,9 @@ def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str
         "LevelingDelayFormat": 8,
         "IgnoreResourceCalendar": task.ignores_resource_calendar,
         "PhysicalPercentComplete": task.physical_percent_complete,
-        "EarnedValueMethod": task.uses_physical_percent,
+        "EarnedValueMethod": _earns_physically(task),
     }
-    return _element("Task", _fields(fields) + "".join(map(_link, links)) + _baseline(task))
+    return _element("Task", _fields(fields) + "".join(map(_link, links)) + _baselines(task))
 
 
 def _link(link: Link) -> str:
@@ -189,17 +192,28 @@ def _link(link: Link) -> str:
     return _element("PredecessorLink", fields)
 
 
-def _baseline(task: Task) -> str:
-    if task.baseline is None:
-        return ""
+def _earns_physically(task: Task) -> bool:
+    """The two methods there are: percent complete, or physical percent complete."""
+    technique = task.ev_technique
+    if isinstance(technique, PercentComplete) and technique.basis is not None:
+        return technique.basis is PercentCompleteType.PHYSICAL
+    return task.uses_physical_percent
+
+
+def _baselines(task: Task) -> str:
+    found = {} if task.baseline is None else {0: task.baseline}
+    return "".join(_baseline(task, number, each) for number, each in sorted((found | dict(task.baselines)).items()))
+
+
+def _baseline(task: Task, number: int, baseline: Baseline) -> str:
     fields: Fields = {
-        "Number": 0,
-        "Start": task.baseline.start,
-        "Finish": task.baseline.finish,
-        "Duration": _duration(task.baseline.duration_minutes or 0),
+        "Number": number,
+        "Start": baseline.start,
+        "Finish": baseline.finish,
+        "Duration": _duration(baseline.duration_minutes or 0),
         "DurationFormat": 8 if task.is_elapsed_duration else 7,
-        "Work": _duration(task.baseline.work_minutes or 0),
-        "Cost": _hundredths(task.baseline.cost or Decimal(0)),
+        "Work": _duration(baseline.work_minutes or 0),
+        "Cost": _hundredths(baseline.cost or Decimal(0)),
     }
     return _element("Baseline", fields)
 

@@ -70,6 +70,8 @@ def kind_of(task: Task, *, waits: bool, by_resources: bool) -> ActivityType:
 def _percent_type(task: Task) -> str:
     if task.uses_physical_percent:
         return "CP_Phys"
+    if task.uses_units_percent:
+        return "CP_Units"
     spent = task.duration_minutes - (task.remaining_duration_minutes or 0)
     of_duration = abs(task.percent_complete * task.duration_minutes - 100 * spent) <= task.duration_minutes
     is_of_work = task.percent_complete == task.percent_work_complete and task.percent_complete > 0
