@@ -123,6 +123,9 @@ DECIDE_LINK: Final = Write(
 WITHDRAW_LINK: Final = Write(
     "withdraw_project_link", "POST", "/v1/projects/{project}/links/{task}/withdrawal", {"reason": "New"}
 )
+PREVIEW_IMPACT: Final = Write(
+    "preview_impact", "POST", "/v1/projects/{project}/impact", {"task_id": str(uuid.UUID(int=1)), "slip_minutes": 480}
+)
 REQUEST_BASELINE: Final = Write(
     "request_baseline", "POST", "/v1/projects/{project}/baselines", {"name": "New", "reason": "New"}
 )
@@ -199,6 +202,7 @@ OF_PLANS: Final = (
     UPDATE_LINK,
     DECIDE_LINK,
     WITHDRAW_LINK,
+    PREVIEW_IMPACT,
     REQUEST_BASELINE,
     DECIDE_BASELINE,
     WITHDRAW_BASELINE,

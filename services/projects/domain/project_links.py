@@ -52,6 +52,8 @@ class Incoming:
     """A link in force with the dates of its predecessor, as local time of the successor's project."""
 
     id: UUID
+    predecessor_project: UUID
+    predecessor: UUID
     successor: str
     type: LinkType
     lag: int

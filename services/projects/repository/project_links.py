@@ -66,7 +66,8 @@ async def is_task(tx: Transaction, project_id: UUID, task_id: UUID) -> bool:
 
 
 _INCOMING: Final = """
-select l.id, l.successor_id, l.type, l.lag, l.lag_unit = 'elapsed' as is_elapsed,
+select l.id, l.predecessor_project_id, l.predecessor_id, l.successor_id, l.type, l.lag,
+       l.lag_unit = 'elapsed' as is_elapsed,
        coalesce(s.start, s.early_start) at time zone a.time_zone at time zone b.time_zone as start,
        coalesce(s.finish, s.early_finish) at time zone a.time_zone at time zone b.time_zone as finish
 from project_link l
@@ -85,6 +86,8 @@ async def incoming(tx: Transaction, project_id: UUID) -> list[Incoming]:
     return [
         Incoming(
             row["id"],
+            row["predecessor_project_id"],
+            row["predecessor_id"],
             str(row["successor_id"]),
             LinkType(row["type"]),
             row["lag"],

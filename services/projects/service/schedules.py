@@ -1,6 +1,6 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -41,7 +41,7 @@ Planned = tuple[Plan, Schedule | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Given:
     """What a schedule is computed from."""
 
     rows: PlanRows
@@ -54,17 +54,18 @@ class _Given:
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
     version = await repository.position(tx, project_id)
-    given = await _given(tx, project_id)
+    given = await given_of(tx, project_id)
     return await aside(len(given.rows), _computed, version, given)
 
 
 async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
     """Return a project's plan with its schedule as the transaction sees it; raises NotFound."""
-    given = await _given(tx, project_id)
-    return await aside(len(given.rows), _planned, given)
+    given = await given_of(tx, project_id)
+    return await aside(len(given.rows), planned, given)
 
 
-async def _given(tx: Transaction, project_id: UUID) -> _Given:
+async def given_of(tx: Transaction, project_id: UUID) -> Given:
+    """Return what a project's schedule is computed from; raises NotFound."""
     project = await tx.fetchrow(
         f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
         tx.organization_id,
@@ -73,7 +74,7 @@ async def _given(tx: Transaction, project_id: UUID) -> _Given:
     if project is None:
         raise NotFound
     asked = await project_links.incoming(tx, project_id)
-    return _Given(await plan_rows(tx, project), asked, await loop_of(tx, project_id) if asked else None)
+    return Given(await plan_rows(tx, project), asked, await loop_of(tx, project_id) if asked else None)
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -194,7 +195,8 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
     return revision
 
 
-def _planned(given: _Given) -> Planned:
+def planned(given: Given, change: Callable[[Plan], Plan] | None = None) -> Planned:
+    """Return a plan, with what other projects ask of it and a change that is tried out, and its schedule."""
     with collector_paused():
         plan = given.rows.plan()
         try:
@@ -202,15 +204,17 @@ def _planned(given: _Given) -> Planned:
                 raise DependencyCycle(tuple(map(str, given.loop)))
             if given.asked:
                 plan = bounded(plan, given.asked, Calendars(plan).project.calendar)
+            if change is not None:
+                plan = change(plan)
             return plan, critical_path(plan) if plan.tasks else None, None
         except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
             return plan, None, str(error)[:500]
 
 
-def _computed(version: int, given: _Given) -> Computed:
+def _computed(version: int, given: Given) -> Computed:
     """Keep of plan and schedule what is stored alone, so that when the collector goes on little is left to look at."""
     with collector_paused():
-        plan, schedule, problem = _planned(given)
+        plan, schedule, problem = planned(given)
         rows, project = given.rows, given.rows.project
         span: tuple[datetime | None, datetime | None] = (None, None)
         items: dict[UUID, Item] = {}
