@@ -337,7 +337,7 @@ class ImportRead(Schema):
     """Our id."""
     version: Count
     """Counts its changes."""
-    format: Literal["mspdi", "xer", "pmxml"]
+    format: Literal["mspdi", "pmxml", "xer", "csv", "xlsx", "mpp", "mpx", "planner", "gan", "pod", "pp"]
     """What kind of file."""
     sha256: Text
     """Digest of its bytes."""

@@ -12,7 +12,8 @@ class OpenItemsRead(Schema):
     """What of one kind is still open."""
 
     kind: Text
-    """`open_tasks`, `missing_actual_finish`, `pending_baselines`, `running_imports`, `open_projects`, …"""
+    """`open_tasks`, `missing_actual_finish`, `pending_baselines`, `pending_links`, `running_imports`,
+    `open_projects`"""
     count: Count
     """How many there are."""
     first: list[UUID]

@@ -33,6 +33,8 @@ _OPEN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             " and percent_complete = 100 and actual_finish is null",
             "pending_baselines": "select id, 0 as place from baseline"
             " where organization_id = $1 and project_id = $2 and status = 'requested'",
+            "pending_links": "select id, 0 as place from project_link where organization_id = $1"
+            " and $2 in (project_id, predecessor_project_id) and state = 'offered'",
             "running_imports": "select id, 0 as place from plan_import where organization_id = $1"
             " and target_project_id = $2 and not dry_run and status in ('pending', 'running')",
         },

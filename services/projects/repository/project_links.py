@@ -100,10 +100,12 @@ async def incoming(tx: Transaction, project_id: UUID) -> list[Incoming]:
 
 
 async def followers(tx: Transaction, project_id: UUID, tasks: Sequence[UUID]) -> list[UUID]:
-    """Return the projects whose tasks hang on these by links in force."""
+    """Return the projects whose tasks hang on these by links in force; plans of closed ones stay as they are."""
     rows = await tx.fetch(
-        "select distinct project_id from project_link where organization_id = $1 and predecessor_project_id = $2"
-        " and predecessor_id = any($3) and state = 'accepted' order by 1",
+        "select distinct l.project_id from project_link l"
+        " join project p on p.organization_id = $1 and p.id = l.project_id and p.status not in ('closed', 'cancelled')"
+        " where l.organization_id = $1 and l.predecessor_project_id = $2"
+        " and l.predecessor_id = any($3) and l.state = 'accepted' order by 1",
         tx.organization_id,
         project_id,
         list(tasks),

@@ -19,6 +19,7 @@ from shared.testing.http import Api
 from tests.service.projects.test_calendars import OFFICE
 from tests.service.projects.test_imports import EXAMPLE, imported
 from tests.service.projects.test_inbound import push, stating
+from tests.service.projects.test_project_links import Party
 
 Json = dict[str, Any]
 
@@ -201,6 +202,26 @@ async def test_closing_says_what_is_still_open_and_a_director_may_override(
     (past,) = (await director.get(f"{path}/transitions?is_override=true")).json()["items"]
     assert (past["reason"], past["is_override"]) == ("The client went bankrupt.", True)
     assert [one["kind"] for one in past["still_open"]] == ["open_tasks", "pending_baselines"]
+
+
+async def test_offered_links_are_open_at_both_ends(director: httpx2.AsyncClient) -> None:
+    before = await Party.make(director, "Quay", status="active")
+    after = await Party.make(director, "Cranes", status="active")
+    link = (await before.link("b", after, "a", hardness="soft")).json()
+    for party in (before, after):
+        refused = await move(director, party.path, "closing")
+        assert {"pointer": "", "code": "pending_links", "detail": f"1: {link['id']}"} in refused.json()["errors"]
+
+
+async def test_dates_do_not_go_on_into_a_closed_project(director: httpx2.AsyncClient) -> None:
+    before, closed, open_ = [await Party.make(director, name, status="active") for name in ("A", "B", "C")]
+    for party in (closed, open_):
+        assert (await before.link("b", party, "a")).status_code == 201
+        await party.starts_at("a", "01-07T08:00")
+    await moved(director, closed.path, "cancelled")
+    await before.last("a", 3 * 480)
+    await open_.starts_at("a", "01-09T08:00")
+    assert (await closed.dates())["a"] == "01-07T08:00"
 
 
 async def test_what_is_done_closes_without_an_override(director: httpx2.AsyncClient) -> None:
