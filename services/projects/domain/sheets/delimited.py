@@ -13,6 +13,7 @@ Rows = Iterator[tuple[int, list[str]]]
 
 MAX_LINE: Final = 1_048_576  # characters
 MAX_COLUMNS: Final = 1_000
+MAX_LINES: Final = 2_000_000
 PIECE: Final = 1_048_576
 DEFAULT_ENCODING: Final = "cp1252"
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -77,6 +78,8 @@ class Delimited:
         number = 0
         while line := text.readline(MAX_LINE):
             number += 1
+            if number > MAX_LINES:
+                raise PlanFileError("csv_too_large", f"more than {MAX_LINES} lines", number, 1)
             if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
                 raise PlanFileError("csv_too_large", f"a line longer than {MAX_LINE} characters", number, 1)
             yield line

@@ -59,6 +59,8 @@ class _TableReader:
         if not row.row.texts or (self._count == 0 and is_heading(row.row.texts)):
             return
         self._count += 1
+        if self._count > MAX_TASKS:
+            raise PlanFileError("plan_too_large", f"more than {MAX_TASKS} rows")
         uid = self._identity(row)
         level = int(row.number("outline_level", Decimal(0), MAX_LEVEL, Decimal(1)))
         task = read_task(row, uid, level)
@@ -72,8 +74,6 @@ class _TableReader:
         if row.mistakes:
             self._rows.append((level, None))
             return
-        if len(self._tasks) >= MAX_TASKS:
-            raise PlanFileError("plan_too_large", f"more than {MAX_TASKS} rows")
         self._tasks[uid] = task
         self._rows.append((level, task))
         self._numbers[uid] = number

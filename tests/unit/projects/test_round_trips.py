@@ -1,0 +1,193 @@
+"""Whatever plan there is: written in a format and read again it is the same plan with the same dates."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.projects.domain.conventions import PRIMAVERA
+from services.projects.domain.import_options import Options
+from services.projects.domain.mspdi import read_mspdi
+from services.projects.domain.mspdi.writing import mspdi_text
+from services.projects.domain.plan import (
+    Assignment,
+    Baseline,
+    ConstraintType,
+    LagUnit,
+    Link,
+    LinkType,
+    Plan,
+    Resource,
+    Task,
+)
+from services.projects.domain.primavera import read_xer
+from services.projects.domain.primavera.writing import xer_encoding, xer_lines
+from services.projects.domain.schedule import Schedule, critical_path
+from services.projects.domain.sheets import read_csv, read_xlsx
+from services.projects.domain.tables import COLUMNS, csv_lines, task_rows
+from services.projects.domain.workbook_writing import xlsx_pieces
+from shared.working_time import CalendarException, WorkingCalendar
+
+START = datetime.fromisoformat("2026-03-02T08:00")
+DAY = ((480, 720), (780, 1020))
+USUAL = WorkingCalendar("1", "Standard", (DAY, DAY, DAY, DAY, DAY, (), ()))
+ALSO_SATURDAYS = WorkingCalendar(
+    "2",
+    "Site",
+    (((360, 840),),) * 6 + ((),),
+    (CalendarException(date(2026, 4, 3), date(2026, 4, 6), (), "Easter"),),
+)
+LETTERS = st.characters(
+    exclude_categories=("Cs", "Cc", "Cn", "Co"), exclude_characters="\u202a\u202b\u202c\u202d\u202e"
+)
+
+
+def named(text: str) -> str:
+    """A name as it is stored: in one spelling of its letters, without blanks at its ends."""
+    return unicodedata.normalize("NFC", " ".join(f"T{text}".split()))
+
+
+NAMES = st.text(LETTERS, min_size=1, max_size=30).map(named)
+DATES = st.integers(0, 60).map(lambda days: START + timedelta(days=days))
+MONEY = st.integers(0, 10_000_000).map(lambda cents: Decimal(cents).scaleb(-2))
+UNITS = st.integers(1, 300).map(lambda percent: Decimal(percent) / 100)
+DATED = [kind for kind in ConstraintType if kind.value.startswith(("start", "finish", "must"))]
+
+
+@st.composite
+def tasks(draw: st.DrawFn, uid: int, *, plain: bool) -> Task:
+    duration = draw(st.integers(0, 40)) * 60
+    kind = draw(st.sampled_from([ConstraintType.AS_SOON_AS_POSSIBLE, *DATED]))
+    task = Task(
+        str(uid),
+        uid - 1,
+        draw(NAMES),
+        wbs=str(uid),
+        is_milestone=duration == 0,
+        priority=draw(st.sampled_from([100, 300, 500, 700, 900])),
+        duration_minutes=duration,
+        constraint_type=kind,
+        constraint_date=None if kind is ConstraintType.AS_SOON_AS_POSSIBLE else draw(DATES),
+        fixed_cost=draw(MONEY),
+        remaining_duration_minutes=None,
+    )
+    if plain:
+        return task
+    baseline = Baseline(draw(DATES), draw(DATES), draw(st.integers(0, 5000)), 0, draw(MONEY))
+    return replace(
+        task,
+        is_elapsed_duration=draw(st.booleans()),
+        calendar_source_id=draw(st.sampled_from([None, "2"])),
+        deadline=draw(st.none() | DATES),
+        baseline=draw(st.none() | st.just(baseline)),
+        cost=draw(MONEY),
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn, *, plain: bool = False) -> Plan:
+    """A plan with links that lead forward; a plain one has what every format knows."""
+    count = draw(st.integers(1, 8))
+    rows = [draw(tasks(uid, plain=plain)) for uid in range(1, count + 1)]
+    units = [LagUnit.WORKING] if plain else list(LagUnit)
+    links = {}
+    for _ in range(draw(st.integers(0, 12))):
+        first, second = sorted(draw(st.lists(st.integers(1, count), min_size=2, max_size=2)))
+        if first < second:
+            kind = draw(st.sampled_from(LinkType))
+            lag = draw(st.integers(-3, 5)) * 60
+            links[first, second, kind] = Link(str(first), str(second), kind, lag, draw(st.sampled_from(units)))
+    people = tuple(Resource(str(at), f"Person {at}", max_units=draw(UNITS)) for at in range(1, 3))
+    booked = tuple(
+        Assignment(str(at), task.source_id, draw(st.sampled_from(["1", "2"])), draw(UNITS))
+        for at, task in enumerate(rows, 1)
+        if draw(st.booleans())
+    )
+    return Plan(
+        source_guid=None,
+        name=draw(NAMES),
+        currency="EUR",
+        start=START,
+        status_date=None,
+        calendar_source_id="1",
+        calendars=(USUAL,) if plain else (USUAL, ALSO_SATURDAYS),
+        tasks=tuple(rows),
+        links=tuple(sorted(links.values(), key=lambda link: (int(link.successor), int(link.predecessor), link.type))),
+        resources=people,
+        assignments=booked,
+    )
+
+
+def dates_of(plan: Plan) -> Schedule:
+    return critical_path(plan)
+
+
+@given(plans())
+@settings(max_examples=80, deadline=None)
+def test_microsoft_project_xml(plan: Plan) -> None:
+    schedule = dates_of(plan)
+    again = read_mspdi([mspdi_text(plan, schedule).encode()])
+    assert again == replace(plan, finish=again.finish, skipped=again.skipped)
+    assert dates_of(again).tasks == schedule.tasks
+
+
+@given(plans(plain=True))
+@settings(max_examples=80, deadline=None)
+def test_xer(plan: Plan) -> None:
+    plan = replace(plan, conventions=PRIMAVERA, status_date=plan.start)
+    schedule = dates_of(plan)
+    text = "".join(xer_lines(plan, schedule, "P1"))
+    (again,) = read_xer([text.encode(xer_encoding(plan))]).plans.values()
+    known = {"start", "finish", "activity_type", "is_fixed_duration", "ignores_resource_calendar", "calendar_source_id"}
+    known |= {"cost", "actual_cost", "remaining_duration_minutes"}
+    for task, found in zip(plan.tasks, again.tasks, strict=True):
+        assert found == replace(task, **{name: getattr(found, name) for name in known})
+        assert found.calendar_source_id == (task.calendar_source_id or plan.calendar_source_id)
+    assert sorted(map(str, again.links)) == sorted(map(str, plan.links))
+    assert [(each.name, each.max_units) for each in again.resources] == [
+        (each.name, each.max_units) for each in plan.resources
+    ]
+    # A milestone between two shifts lies at the end of the one or the begin of the other, as Primavera's kinds have it.
+    if all(task.duration_minutes for task in plan.tasks):
+        assert dates_of(again).tasks == schedule.tasks
+
+
+def read_back(write: Callable[[Plan, Schedule], bytes], read: Callable[[bytes], Plan], plan: Plan) -> None:
+    schedule = dates_of(plan)
+    again = read(write(plan, schedule))
+    assert [each.code for each in again.skipped] == []
+    for task, row in zip(plan.tasks, again.tasks, strict=True):
+        assert row == task
+    assert sorted(map(str, again.links)) == sorted(map(str, plan.links))
+    shares = {(each.task_source_id, f"Person {each.resource_source_id}"): each.units for each in plan.assignments}
+    names = {each.source_id: each.name for each in again.resources}
+    assert {
+        (each.task_source_id, names[each.resource_source_id or ""]): each.units for each in again.assignments
+    } == shares
+    assert dates_of(again).tasks == schedule.tasks
+
+
+@given(plans(plain=True))
+@settings(max_examples=60, deadline=None)
+def test_csv(plan: Plan) -> None:
+    options = Options(start=plan.start)
+    read_back(
+        lambda *of: "".join(csv_lines(*of)).encode(),
+        lambda data: next(iter(read_csv([data], options).plans.values())),
+        plan,
+    )
+
+
+@given(plans(plain=True))
+@settings(max_examples=30, deadline=None)
+def test_xlsx(plan: Plan) -> None:
+    options = Options(start=plan.start)
+    read_back(
+        lambda *of: b"".join(xlsx_pieces("Plan", COLUMNS, task_rows(*of))),
+        lambda data: next(iter(read_xlsx([data], options).plans.values())),
+        plan,
+    )
