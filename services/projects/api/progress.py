@@ -1,9 +1,11 @@
 """Progress over HTTP: what was stated of tasks as of when, and many statements at once."""
 
-from typing import Annotated, Literal
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
@@ -12,12 +14,15 @@ from services.projects import repository
 from services.projects.api.batch_problems import MAX_BYTES, MOST_ITEMS, BatchProblem, told
 from services.projects.api.progress_schemas import StatedFields
 from services.projects.api.projects import ProjectRef
-from services.projects.domain.progress_images import ProgressRead
+from services.projects.domain.progress_images import ProgressLineRead, ProgressRead
 from services.projects.repository.progress import FACTS
+from services.projects.service.progress_line import Line, default_instant, progress_line
+from services.projects.service.progress_line import page_of as page_of_line
+from services.projects.service.schedules import refresh_if_asked
 from services.projects.service.stating import Stated, StatedOutcome, state_progress
 from shared import pagination
 from shared.errors import TooManyItems
-from shared.pagination import Paging, page_of
+from shared.pagination import LIMIT_DEFAULT, LIMIT_MAX, Paging, decode_cursor, encode_cursor, page_of
 from shared.permissions import Permission
 from shared.route import Current, Operation, operation
 from shared.strict_json import dumps
@@ -188,3 +193,43 @@ async def state_progress_of_tasks(call: Current, project_id: ProjectRef, body: P
     outcomes, position = await state_progress(call.tx, project_id, call.own_only, stated, atomic=atomic)
     answer = dumps({"items": [_result(index, outcome) for index, outcome in enumerate(outcomes)]})
     return Response(answer, 200 if atomic else 207, {"PMO-Position": position}, media_type="application/json")
+
+
+@router.get("/progress-line", response_model=ProgressLineRead, **operation(Permission.PLAN_READ, 404))
+async def get_progress_line(
+    request: Request,
+    call: Current,
+    project_id: ProjectRef,
+    as_of: Annotated[
+        Instant | None, Query(description="The instant that the line runs down; default: the status date, else now.")
+    ] = None,
+    bars: Annotated[
+        Literal["schedule", "baseline"], Query(description="On the present schedule, or on the baseline in force.")
+    ] = "schedule",
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many items at most.")] = LIMIT_DEFAULT,
+    cursor: Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before.")] = None,
+) -> Response:
+    """Return where progress stands on each task's bar beside an instant: who is behind, who is ahead, by how much.
+
+    As Microsoft Project draws it: a task that has begun is at the part of its bar that its percent complete is of the
+    working time in it; one that has not begun and should have is at its start, one that is finished before its time at
+    its finish; all others are on the line. Progress counts as it was known as of the instant.
+    """
+    project = await repository.project_row(call.tx, project_id, call.own_only)
+    await refresh_if_asked(call.tx, project["id"])
+    now = time.time()
+    secret: bytes = request.app.state.cursor_secret
+    scope = f"{call.tx.organization_id} progress-line {project['id']} {as_of} {bars}"
+    asked, place = as_of or default_instant(project, datetime.now(UTC)), BEGINNING
+    if cursor is not None:
+        instant, position, task_id = decode_cursor(secret, scope, cursor, now, 3)
+        asked, place = datetime.fromisoformat(str(instant)), (int(str(position)), UUID(str(task_id)))
+    document, following = await progress_line(call.tx, project, Line(bars, asked, limit, place))
+    values = None if following is None else [asked.isoformat(), *map(str, following)]
+    return Response(
+        page_of_line(document, None if values is None else encode_cursor(secret, scope, values, now)),
+        media_type="application/json",
+    )
+
+
+BEGINNING: Final = (-1, UUID(int=0))

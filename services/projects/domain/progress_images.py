@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.projects.domain.ev_techniques import AnyTechnique
 from services.projects.domain.progress import PercentCompleteType
+from services.projects.domain.progress_line import Deviation
 from shared.types import Count, Money, Schema, Text
 
 
@@ -73,3 +74,47 @@ class StatedProgress(Schema):
     version: Count
     action: Literal["created"]
     after: ProgressRead
+
+
+class ProgressPeak(Schema):
+    """Where a progress line passes a task. Date-times are local to the project's time zone."""
+
+    task_id: UUID
+    """The task."""
+    source_id: Text | None
+    """What the file calls it."""
+    name: Text
+    """What it is called."""
+    work_breakdown_structure: Text
+    """Its WBS code."""
+    percent_complete: float
+    """Of its duration, as it was known as of the line's instant."""
+    start: datetime
+    """Where its bar begins."""
+    finish: datetime
+    """Where its bar ends."""
+    at: datetime
+    """The point that progress has reached on the bar; where it is where it should be, the line's own instant."""
+    deviation: Deviation
+    """On which side of the line's instant the point lies."""
+    deviation_minutes: int
+    """By how much working time of the task's calendar; negative: behind."""
+    deviation_days: float
+    """The same in the project's days."""
+
+
+class ProgressLineRead(Schema):
+    """A progress line of a plan."""
+
+    as_of: datetime
+    """The instant that it runs down, in the project's time zone."""
+    bars: Literal["schedule", "baseline"]
+    """Whose bars progress is shown on."""
+    time_zone: Text
+    """IANA time zone of the date-times."""
+    minutes_per_day: Count
+    """What a day of deviation means."""
+    items: list[ProgressPeak]
+    """Tasks that are no summaries, in the order of the plan; those without a bar are left out."""
+    next_cursor: Text | None
+    """Pass it as `cursor` for the next page; null on the last one."""

@@ -80,3 +80,39 @@ async def ambiguous_codes(tx: Transaction, project_id: UUID, codes: Collection[o
         list(codes),
     )
     return {row["code"] for row in found}
+
+
+# What is known of a task as of an instant: what it tells now, if that is not of later; else its last fact up to then
+# or what it told before later progress came, whichever is of the later instant.
+_BARS: Final = """
+select b.id, b.position, b.source_id, b.name, b.work_breakdown_structure, b.calendar_id, b.is_elapsed_duration, b.start,
+       b.finish, case when b.progress_at is null or b.progress_at <= $3 then b.percent_complete
+                      else coalesce(known.percent, 0) end as percent_complete
+from (
+  select t.*, case when $4 then t.baseline_start else s.early_start end as start,
+         case when $4 then t.baseline_finish else s.early_finish end as finish
+  from task t left join schedule_item s on s.organization_id = t.organization_id and s.id = t.id
+) b
+left join lateral (
+  select k.percent from (
+    (select f.at, f.percent_complete as percent from progress f
+     where f.organization_id = $1 and f.task_id = b.id and f.at <= $3 order by f.at desc, f.id desc limit 1)
+    union all
+    (select (h.data->>'progress_at')::timestamptz, (h.data->>'percent_complete')::numeric from history h
+     where h.organization_id = $1 and h.entity = 'task' and h.entity_id = b.id
+       and (h.data->>'progress_at')::timestamptz <= $3
+     order by h.version desc limit 1)
+  ) k(at, percent)
+  order by k.at desc limit 1
+) known on b.progress_at > $3
+where b.organization_id = $1 and b.project_id = $2 and not b.is_summary and b.is_active
+  and b.start is not null and b.finish is not null and (b.position, b.id) > ($5::int, $6::uuid)
+order by b.position, b.id limit $7
+"""
+
+
+async def bars(
+    tx: Transaction, project_id: UUID, *, baseline: bool, as_of: datetime, limit: int, after: tuple[int, UUID]
+) -> list[asyncpg.Record]:
+    """Return tasks with their bars, in the schedule or the baseline in force, and how far they were at an instant."""
+    return await tx.fetch(_BARS, tx.organization_id, project_id, as_of, baseline, *after, limit)

@@ -1,6 +1,6 @@
 """A project's rows as the plan that scheduling works on, with our ids as source ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -111,11 +111,17 @@ def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
 
 async def project_calendar(tx: Transaction, project: asyncpg.Record) -> WorkingTime:
     """Return the calendar that a project's own dates are counted on."""
+    return (await working_times(tx, project))[1]
+
+
+async def working_times(tx: Transaction, project: asyncpg.Record) -> tuple[Mapping[UUID, WorkingTime], WorkingTime]:
+    """Return the calendars of a project by id, and the one that its own dates are counted on."""
     rows = await repository.rows(tx, CALENDAR, project["id"])
     calendars = [_calendar(row) for row in rows]
     own = next((row["source_id"] for row in rows if row["id"] == project["calendar_id"]), None)
     compiled = compile_calendars([*calendars, USUAL_CALENDAR])
-    return compiled[USUAL_CALENDAR.source_id if own is None else own]
+    times = {row["id"]: compiled[row["source_id"]] for row in rows}
+    return times, compiled[USUAL_CALENDAR.source_id if own is None else own]
 
 
 @dataclass(frozen=True, slots=True)

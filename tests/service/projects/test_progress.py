@@ -268,3 +268,55 @@ async def test_a_copy_is_measured_by_the_copy(story: Story) -> None:
     fresh = {one["name"]: one for one in tasks if one["id"] not in story.ids.values()}
     assert fresh["s1"]["ev_technique"]["base_task_id"] == fresh["s2"]["id"]
     assert fresh["s2"]["ev_technique"]["milestones"][0]["achieved_at"] is None
+
+
+async def line(story: Story, **query: str) -> dict[str, tuple[str, str, float]]:
+    """A progress line: of each task the point reached, the side and the days, by name."""
+    answer = await story.client.get(f"{story.path}/progress-line", params={"limit": "200", **query})
+    assert answer.status_code == 200, answer.text
+    return {
+        item["name"]: (item["at"][5:16], item["deviation"], item["deviation_days"]) for item in answer.json()["items"]
+    }
+
+
+async def test_a_progress_line_shows_who_is_behind_and_ahead(story: Story) -> None:
+    await story.link("a", "b")
+    assert (await story.starts())["b"] == "01-06T08:00"
+    await patch(story, "a", percent_complete=50, progress_at="2026-01-05T17:00:00Z")
+    await patch(story, "b", percent_complete=50, progress_at="2026-01-05T17:00:00Z")
+    await patch(story, "c", percent_complete=100, progress_at="2026-01-05T17:00:00Z")
+    found = await line(story, as_of="2026-01-05T17:00:00Z")
+    assert found == {
+        "a": ("01-05T12:00", "behind", -0.5),
+        "b": ("01-06T12:00", "ahead", 0.5),
+        "c": ("01-05T17:00", "on_date", 0),
+        "s1": ("01-05T08:00", "behind", -1),
+        "s2": ("01-05T08:00", "behind", -1),
+    }
+    later = await line(story, as_of="2026-01-12T08:00:00Z")
+    assert (later["a"], later["c"]) == (("01-05T12:00", "behind", -4.5), ("01-12T08:00", "on_date", 0))
+
+
+async def test_a_progress_line_knows_what_was_known_as_of_its_instant(story: Story) -> None:
+    for day, percent in ((5, 20), (6, 60), (7, 100)):
+        await patch(story, "a", percent_complete=percent, progress_at=f"2026-01-{day:02}T17:00:00Z")
+    await send(story, about(story, "a", "2026-01-06T10:00:00Z", percent_complete=40))
+    hours = ("05T16", "05T17", "06T12", "06T17", "08T12")
+    reached = [(await line(story, as_of=f"2026-01-{hour}:00:00Z"))["a"][0] for hour in hours]
+    assert reached == ["01-05T08:00", "01-05T09:36", "01-05T11:12", "01-05T13:48", "01-08T12:00"]
+
+
+async def test_a_progress_line_runs_down_the_status_date_in_pages(story: Story) -> None:
+    version = (await story.client.get(story.path)).headers["etag"]
+    body = {"status_date": "2026-01-06T17:00:00Z"}
+    await story.client.patch(story.path, json=body, headers={**PATCH, "if-match": version})
+    whole = (await story.client.get(f"{story.path}/progress-line")).json()
+    assert (whole["as_of"], whole["next_cursor"]) == ("2026-01-06T17:00:00+00:00", None)
+    found, cursor = [], ""
+    while cursor is not None:
+        query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        page = (await story.client.get(f"{story.path}/progress-line", params=query)).json()
+        found += page["items"]
+        cursor = page["next_cursor"]
+    assert found == whole["items"]
+    assert (await line(story, bars="baseline")) == {}
