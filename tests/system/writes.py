@@ -149,7 +149,7 @@ CHANGE_TASKS: Final = Write(
     {"mode": "atomic", "items": [{"action": "create_task", "task": {"name": "New"}}]},
 )
 STATE_PROGRESS: Final = Write(
-    "state_progress",
+    "state_progress_of_tasks",
     "POST",
     "/v1/projects/{project}/progress/batch",
     {

@@ -26,7 +26,7 @@ from services.projects.repository import project_links
 from services.projects.service.breathing import aside
 from services.projects.service.loops import loop_of
 from services.projects.service.plans import PlanRows, plan_rows
-from services.projects.service.projects import SCHEDULE
+from services.projects.service.projects import SCHEDULE, drop_links
 from services.projects.service.propagation import hand_on, keep_bounds
 from services.projects.service.schedule_changes import COLUMNS, Change, Computed, Item, change_of, item_of
 from shared import messaging
@@ -164,6 +164,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
         return revision  # deleted meanwhile
     if computed.problem is not None:
         await _store_header(tx, project_id, max(revision, 1), present, computed.problem)
+        await drop_links(tx, project_id)  # what was removed is not seen here
         return revision
     stored = await _stored(tx, project_id)
     change = await aside(len(computed.items) + len(stored), change_of, computed, revision + 1, stored)
