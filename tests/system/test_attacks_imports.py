@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.local.demo import EXAMPLE_PLAN
+from services.projects.domain.workbook_writing import xlsx_pieces
 from tests.system.instance import DIRECTOR, Caller, System, refused
 from tests.system.writes import Plan
 
@@ -61,10 +62,10 @@ UNREADABLE = {
 }
 
 
-def imported(caller: Caller, content: bytes, query: str = "") -> dict[str, Any]:
+def imported(caller: Caller, content: bytes, query: str = "", kind: str = "mspdi") -> dict[str, Any]:
     """What becomes of a file."""
-    headers = {"content-type": "application/xml"}
-    response = caller("POST", f"/v1/imports?format=mspdi{query}", content=content, headers=headers)
+    headers = {"content-type": "application/xml" if kind == "mspdi" else "application/octet-stream"}
+    response = caller("POST", f"/v1/imports?format={kind}{query}", content=content, headers=headers)
     if response.status_code != 202:
         return {"status": response.status_code, "problem": response.json()}
     deadline = time.monotonic() + 30
@@ -89,6 +90,66 @@ def test_a_file_that_is_no_plan_changes_nothing_and_says_why(system: System, con
         assert secret not in str(problem)
     assert caller("GET", "/v1/projects?include_total=true").json()["total"] == 0
     assert time.monotonic() - began < 10
+
+
+TABLE = "id,name,start,predecessors\n"
+WORKBOOK = b"".join(xlsx_pieces("Plan", ("id", "name", "start"), [(1, CANARY, "2026-01-05")]))
+SHEET = WORKBOOK.index(b"sheet1.xml") + 30
+UNREADABLE_OTHERS = {
+    "csv_empty": ("csv", b""),
+    "csv_nul": ("csv", f"{TABLE}1,{CANARY}\0,2026-01-05,\n".encode()),
+    "csv_without_columns": ("csv", f"{CANARY},{CANARY}\n1,2\n".encode()),
+    "csv_quote_without_end": ("csv", f'{TABLE}1,"{CANARY}'.encode() + b"\n" * 200_000),
+    "csv_of_commas": ("csv", TABLE.encode() + b"," * 100_000),
+    "csv_without_dates": ("csv", f"{TABLE}1,{CANARY},{CANARY},\n".encode()),
+    "xlsx_truncated": ("xlsx", WORKBOOK[:-40]),
+    "xlsx_broken": ("xlsx", WORKBOOK[:SHEET] + bytes(100) + WORKBOOK[SHEET + 100 :]),
+    "xlsx_of_another_kind": ("xlsx", TABLE.encode()),
+    "xer_truncated": ("xer", f"ERMHDR\t19.12\t2026-03-02\tProject\t{CANARY}\r\n%T\tTASK\r\n".encode()),
+    "xer_nul": ("xer", b"ERMHDR\t19.12\r\n\0\r\n%E\r\n"),
+    "mpp_of_nonsense": ("mpp", CANARY.encode() * 100),
+}
+
+
+@pytest.mark.parametrize(("kind", "content"), UNREADABLE_OTHERS.values(), ids=UNREADABLE_OTHERS.keys())
+def test_a_file_of_another_format_that_is_no_plan_changes_nothing_and_says_why(
+    system: System, kind: str, content: bytes
+) -> None:
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    end = imported(caller, content, kind=kind)
+    assert end["status"] in {"failed", 422}, end
+    problem = end["problem"]
+    assert (problem["code"], problem["status"]) in {("plan_file_unreadable", 422), ("format_not_available", 422)}
+    assert CANARY not in str(problem)
+    assert caller("GET", "/v1/projects?include_total=true").json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,=HYPERLINK(1),2026-01-05,",
+        "1,x,2026-01-05,1;1;2FS+999999999999999999d",
+        "1,x,9999-12-31,",
+        "1,x,0001-01-01,",
+        f"1,{'n' * 100_000},2026-01-05,",
+        "1,a\u202eb\x7f,2026-01-05,",
+        "99999999999999999999999999,x,2026-01-05,",
+        "1,x,2026-01-05,\n2,y,,1\n3,z,,2SS-50%;1FF+1ed\n1,x,2026-01-06,3",
+    ],
+)
+def test_a_table_with_absurd_values_is_refused_or_taken_but_nothing_fails(system: System, row: str) -> None:
+    caller = system.as_(uuid.uuid4(), DIRECTOR)
+    end = imported(caller, f"{TABLE}{row}\n".encode(), kind="csv")
+    if end["status"] == "succeeded":
+        identifier = end["result"]["project_id"]
+        for kind in ("mspdi", "xer", "csv", "xlsx", "ics"):
+            path = f"/v1/projects/{identifier}/export?format={kind}"
+            response = caller("GET", path)
+            assert response.status_code == 200, response.text
+            again = caller("GET", path, headers={"if-none-match": response.headers["etag"]})
+            assert again.status_code == 304
+    else:
+        assert end["problem"]["status"] == 422, end
 
 
 def test_row_71_a_loop_of_tasks_in_a_file_is_named_and_nothing_hangs(system: System) -> None:

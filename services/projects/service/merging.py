@@ -23,6 +23,7 @@ from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
 from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
+from services.projects.service.merge_calendars import same_calendars
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
@@ -68,7 +69,7 @@ async def merge_plan(
         plan = replace(plan, statements=None)  # what a table does not say of a new project is as usual
     project = await changeable_project(tx, str(merged.project_id), None)
     merge = _Merge(tx, merged, plan, project["currency"])
-    calendars = await merge.calendars()
+    calendars = await merge.calendars(inherits_usual=project["calendar_id"] is None)
     tasks = await merge.tasks(calendars, _progress_at(plan, project))
     await keep_file_baselines(tx, merged, plan, tasks, merge.quantum)
     await merge.dependencies(tasks)
@@ -168,10 +169,14 @@ class _Merge(RowMerge):
             return amount
         return amount.quantize(self.quantum)
 
-    async def calendars(self) -> Mapping[Hashable, UUID]:
-        """Merge the calendars."""
+    async def calendars(self, *, inherits_usual: bool) -> Mapping[Hashable, UUID]:
+        """Merge the calendars; the usual week is none where the project has no calendar of its own."""
         if self.is_silent(CALENDAR):
             return {}
+        rows = await repository.rows(self.tx, CALENDAR, self.merged.project_id)
+        same_here = same_calendars(self.plan.calendars, rows)
+        if not inherits_usual:
+            same_here = {name: row for name, row in same_here.items() if row is not None}
         wanted: dict[Hashable, tuple[str, Row]] = {
             calendar.source_id: (
                 calendar.source_id,
@@ -184,6 +189,7 @@ class _Merge(RowMerge):
                 },
             )
             for calendar in self.plan.calendars
+            if calendar.source_id not in same_here
         }
 
         def same(name: str, old: object, new: object) -> bool:
@@ -191,8 +197,13 @@ class _Merge(RowMerge):
                 return bool(orjson.loads(str(old)) == orjson.loads(str(new)))
             return old == new
 
-        present = await self.present(CALENDAR, lambda row: row["source_id"])
-        return await self.rows(CALENDAR, present, wanted, same=same, may_go=lambda row: row["rules"] is None)
+        kept = {row["id"] for row in same_here.values() if row is not None}
+        present: dict[Hashable, Record] = {row["source_id"]: row for row in rows if row["id"] not in kept}
+        for name, row in same_here.items():
+            if row is not None:
+                self.merged.note(CALENDAR.name, name, "unchanged", row["id"])
+        made = await self.rows(CALENDAR, present, wanted, same=same, may_go=lambda row: row["rules"] is None)
+        return made | {name: row["id"] for name, row in same_here.items() if row is not None}
 
     async def tasks(self, calendars: Mapping[Hashable, UUID], progress_at: datetime) -> Mapping[Hashable, UUID]:
         """Merge the tasks; new ids are made before the write, because tasks name their parents."""

@@ -157,3 +157,28 @@ async def test_an_export_is_told_apart_by_the_state_that_it_shows(
     await director.post(f"/v1/projects/{project}/tasks", json={"name": "New"})
     changed = await export(director, project, kind, **{"If-None-Match": first.headers["etag"]})
     assert (changed.status_code, changed.headers["etag"] == first.headers["etag"]) == (200, False)
+
+
+@pytest.mark.parametrize("kind", ["mspdi", "csv", "xlsx"])
+async def test_a_plan_made_here_comes_back_without_change(director: httpx2.AsyncClient, kind: str) -> None:
+    body = {"name": "By hand", "currency": "EUR", "start": "2026-03-02T08:00:00Z"}
+    project = (await director.post("/v1/projects", json=body)).json()["id"]
+    path = f"/v1/projects/{project}"
+    day = [{"start": "07:00", "finish": "15:00"}]
+    week = dict.fromkeys(("monday", "tuesday", "saturday"), day)
+    site = {"name": "Site", "week": week, "holidays": {"country": "NL"}}
+    calendar = (await director.post(f"{path}/calendars", json=site)).json()["id"]
+    tasks: list[str] = []
+    dig = {"calendar_id": calendar, "duration_minutes": 2400}
+    for name, fields in (("Phase", {}), ("Dig", dig), ("Pour", {"duration_minutes": 960})):
+        parent = {"parent_id": tasks[0]} if tasks else {}
+        made = await director.post(f"{path}/tasks", json={"name": name, **fields, **parent})
+        assert made.status_code == 201, made.text
+        tasks.append(made.json()["id"])
+    link = {"predecessor_id": tasks[1], "successor_id": tasks[2], "lag": 480}
+    assert (await director.post(f"{path}/dependencies", json=link)).status_code == 201
+    before = [await rows(director, f"{path}/{each}") for each in ("tasks", "dependencies", "calendars")]
+    file = await export(director, project, kind)
+    result = (await imported(director, file.content, f"&project_id={project}", kind=kind))["result"]
+    assert actions(result) <= {"unchanged", "skipped"}, result["report"]["summary"]
+    assert [await rows(director, f"{path}/{each}") for each in ("tasks", "dependencies", "calendars")] == before
