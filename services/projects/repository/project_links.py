@@ -178,6 +178,27 @@ async def pairs(tx: Transaction, projects: Collection[UUID]) -> list[tuple[UUID,
     return [(row[0], row[1]) for row in rows]
 
 
+async def between(tx: Transaction, projects: Sequence[UUID]) -> list[asyncpg.Record]:
+    """Return the links in force, or offered, between projects of which both are among these."""
+    return await tx.fetch(
+        f"select {PROJECT_LINK.columns} from project_link t where organization_id = $1 and project_id = any($2)"
+        " and predecessor_project_id = any($2) and state in ('offered', 'accepted') order by id",
+        tx.organization_id,
+        list(projects),
+    )
+
+
+async def tasks_by_source(tx: Transaction, projects: Sequence[UUID]) -> dict[tuple[UUID, str], UUID]:
+    """Return the tasks of projects by project and what their file calls them."""
+    found = await tx.fetch(
+        "select project_id, source_id, id from task where organization_id = $1 and project_id = any($2)"
+        " and source_id is not null",
+        tx.organization_id,
+        list(projects),
+    )
+    return {(row["project_id"], row["source_id"]): row["id"] for row in found}
+
+
 async def keep_bounds(tx: Transaction, project_id: UUID, bounds: Mapping[UUID, Bound]) -> None:
     """Store what links ask of a project's tasks, in the place of what they did."""
     await tx.execute(

@@ -20,6 +20,7 @@ from services.projects.entities import IMPORT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
 from services.projects.service import import_targets, merging
 from services.projects.service.conversion import check_available, converted
+from services.projects.service.file_links import keep_file_links
 from services.projects.service.projects import next_key
 from services.projects.service.report import Imported, Merged, result_of
 from services.projects.service.schedules import publish_schedule
@@ -176,15 +177,20 @@ async def _merge(
             found = await import_targets.find_project(tx, source, row)
             keys[part] = None if found or row["dry_run"] else await next_key(tx)
     async with database.transaction(context) as tx:
+        merged: dict[str, Merged] = {}
+        known: dict[str, UUID | None] = {}
+        for part, plan in file.plans.items():
+            known[part] = await import_targets.find_project(tx, sources[part], row)
+            # What could not be read is told once for the whole file.
+            tell = not merged
+            new = merging.New(sources[part], keys[part], status)
+            merged[part] = await merging.merge_plan(tx, plan, known[part], import_id, new, tell=tell)
+        await keep_file_links(tx, file.cross_links, merged)
         done: list[Imported] = []
         for part, plan in file.plans.items():
-            known = await import_targets.find_project(tx, sources[part], row)
-            # What could not be read is told once for the whole file.
-            tell = not done
-            new = merging.New(sources[part], keys[part], status)
-            merged = await merging.merge_plan(tx, plan, known, import_id, new, tell=tell)
-            await publish_schedule(tx, merged.project_id)
-            done.append(await _done(tx, part, plan, merged, known if row["dry_run"] else merged.project_id))
+            one = merged[part]
+            await publish_schedule(tx, one.project_id)
+            done.append(await _done(tx, part, plan, one, known[part] if row["dry_run"] else one.project_id))
         result = result_of(done, dry_run=row["dry_run"])
         if row["dry_run"]:
             raise _DryRun(result)

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -216,7 +217,7 @@ async def test_a_task_with_hand_made_tasks_below_it_stays_a_summary(director: ht
     assert (await director.get(f"{tasks}/{leaf['id']}")).json()["is_summary"] is True
 
 
-async def test_each_project_of_an_xer_file_becomes_one_and_a_link_between_them_is_told(
+async def test_each_project_of_an_xer_file_becomes_one_and_they_follow_each_other(
     director: httpx2.AsyncClient,
 ) -> None:
     content = xer.document(
@@ -232,8 +233,9 @@ async def test_each_project_of_an_xer_file_becomes_one_and_a_link_between_them_i
     assert [first["source_id"], second["source_id"], result["project_id"]] == ["1", "2", first["project_id"]]
     assert result["position"] == f"{first['position']},{second['position']}"
     assert result["report"]["summary"]["task"] == {"created": 3}
-    told = [row["code"] for row in result["report"]["rows"] if row["action"] == "skipped"]
-    assert told == ["cross_project_link"]
+    assert result["report"]["summary"]["project_link"] == {"created": 1}
+    (link,) = (await director.get(f"/v1/projects/{second['project_id']}/links")).json()["items"]
+    assert (link["hardness"], link["state"], link["is_driving"]) == ("hard", "accepted", True)
     for project, tasks in ((first, 2), (second, 1)):
         schedule = (await director.get(f"/v1/projects/{project['project_id']}/schedule")).json()
         assert (len(schedule["items"]), schedule["problem"]) == (tasks, None)
@@ -243,6 +245,30 @@ async def test_each_project_of_an_xer_file_becomes_one_and_a_link_between_them_i
     assert {a for counts in again["report"]["summary"].values() for a in counts} <= {"unchanged", "skipped"}
     named = await imported(director, content, f"&project_id={first['project_id']}", kind="xer")
     assert named["problem"]["errors"][0]["code"] == "several_projects"
+
+
+async def test_links_between_the_projects_of_a_file_follow_the_next_file(director: httpx2.AsyncClient) -> None:
+    def content(*links: Mapping[str, object]) -> bytes:
+        return xer.document(
+            [xer.activity(1), xer.activity(2), xer.activity(3, 2, 2)],
+            [xer.relationship(1, 2), *links],
+            nodes=[xer.ROOT, xer.node(2, project=2, proj_node_flag="Y")],
+            projects=[xer.PROJECT, {**xer.PROJECT, "proj_id": 2, "guid": "AAAAAAAAAAAAAAAAAAAAAQ"}],
+        ).encode()
+
+    async def came(*links: Mapping[str, object]) -> tuple[dict[str, int], list[int]]:
+        result = (await imported(director, content(*links), kind="xer"))["result"]
+        project = result["projects"][1]["project_id"]
+        items = (await director.get(f"/v1/projects/{project}/links")).json()["items"]
+        return result["report"]["summary"].get("project_link", {}), [item["lag"] for item in items]
+
+    across = xer.relationship(2, 3, proj_id=2)
+    assert await came(across) == ({"created": 1}, [0])
+    assert await came(across) == ({"unchanged": 1}, [0])
+    assert await came({**across, "lag_hr_cnt": 8}) == ({"updated": 1}, [480])
+    back = xer.relationship(3, 1, pred_proj_id=2)
+    assert await came({**across, "lag_hr_cnt": 8}, back) == ({"unchanged": 1, "skipped": 1}, [480])  # it closes a loop
+    assert await came() == ({"deleted": 1}, [])
 
 
 async def test_what_primavera_says_to_scheduling_is_kept_and_declared(director: httpx2.AsyncClient) -> None:

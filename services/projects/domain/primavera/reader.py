@@ -84,12 +84,12 @@ class PlanReader:
             raise PlanFileError("plan_without_project", "the file holds no project")
         between: list[CrossLink] = []
         for cross in self._tasks.cross_links:
-            known = cross.predecessor_project in self._projects and cross.successor_project in self._projects
-            detail = f"the predecessor belongs to project {cross.predecessor_project}"
+            if {cross.predecessor_project, cross.successor_project} <= self._projects.keys():
+                between.append(cross)
+                continue
+            detail = f"the predecessor belongs to project {cross.predecessor_project}, which is not in the file"
             ends = f"{cross.link.predecessor}>{cross.link.successor}"
             self._report.skip("link", ends, "cross_project_link", detail)
-            if known:
-                between.append(cross)
         plans = {project: self._plan(project, row) for project, row in self._projects.items()}
         skipped = self._report.finish()
         return PlanFile({uid: replace(plan, skipped=skipped) for uid, plan in plans.items()}, tuple(between))
