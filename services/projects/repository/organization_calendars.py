@@ -41,6 +41,19 @@ async def calendars(tx: Transaction) -> dict[UUID, asyncpg.Record]:
     return {row["id"]: row for row in rows}
 
 
+async def held_calendars(tx: Transaction) -> dict[UUID, asyncpg.Record]:
+    """Return all calendars of the organization by id, which nobody changes until the transaction ends.
+
+    Whoever changes one afterwards finds all that took it over as it was.
+    """
+    rows = await tx.fetch(
+        f"select {ORGANIZATION_CALENDAR.columns} from organization_calendar t"
+        " where t.organization_id = $1 order by t.id for share",
+        tx.organization_id,
+    )
+    return {row["id"]: row for row in rows}
+
+
 async def default_calendar(tx: Transaction) -> UUID | None:
     """Return the calendar that new projects begin with."""
     rows = await tx.read(

@@ -130,7 +130,7 @@ async def adopt(
 
     So are those that it works as. The caller holds the project and records the changes. Raises ReferenceInvalid.
     """
-    known = await rows.calendars(tx)
+    known = await rows.held_calendars(tx)
     if calendar_id not in known:
         detail = "names no calendar of this project or of the organization"
         raise ReferenceInvalid(errors=[FieldError(pointer, "unknown_reference", detail)])

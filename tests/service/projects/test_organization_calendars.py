@@ -1,5 +1,7 @@
 """Calendars of an organization: stated once, inherited by projects, which follow them when they change."""
 
+import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -7,12 +9,13 @@ import httpx2
 import pytest
 
 from services.projects.settings import Settings
-from shared.db import Database
+from shared.db import Context, Database
 from shared.testing.capture import recorded
 from shared.testing.eventually import eventually
 from shared.testing.http import Api
 from tests.service.projects.test_calendars import DAY, OFFICE
 from tests.service.projects.test_dependencies import PATCH, Story
+from tests.service.projects.test_life_cycle import waiters
 
 Json = dict[str, Any]
 PATH = "/v1/calendars"
@@ -199,6 +202,19 @@ async def test_calendars_of_the_organization_lead_to_no_loop_and_have_a_past(
     manager = service.as_(organization, "project_manager", subject="pm")
     assert [each["name"] for each in (await manager.get(PATH)).json()["items"]] == ["First", "Second"]
     assert codes(await manager.post(PATH, json={"name": "Mine", "week": OFFICE})) == (403, "forbidden")
+
+
+async def test_what_is_inherited_while_a_calendar_changes_is_as_it_becomes(
+    story: Story, settings: Settings, organization: UUID
+) -> None:
+    company = await stated(story.client)
+    database = await Database.connect(settings.database_url, size=2)
+    async with database.transaction(Context(organization, "test")) as tx:
+        await tx.execute("update organization_calendar set name = 'Later' where organization_id = $1", organization)
+        waiting = asyncio.create_task(inherited(story.client, story.path, company))
+        await eventually(partial(waiters, database))
+    assert (await waiting)["name"] == "Later"
+    await database.close()
 
 
 async def test_a_copied_plan_inherits_as_its_template_does(story: Story) -> None:
