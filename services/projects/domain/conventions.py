@@ -21,7 +21,7 @@ class ProgressMode(StrEnum):
 
     RETAINED_LOGIC = "retained_logic"  # its links still do
     PROGRESS_OVERRIDE = "progress_override"  # nothing: it goes on
-    ACTUAL_DATES = "actual_dates"  # its links, and actual dates that lie after the data date
+    ACTUAL_DATES = "actual_dates"  # its links, and actual dates also after the data date; what is done hands on no more
 
 
 class LagCalendar(StrEnum):
@@ -41,6 +41,20 @@ class FloatType(StrEnum):
     SMALLEST = "smallest"
 
 
+class CriticalBy(StrEnum):
+    """What makes a task critical."""
+
+    TOTAL_FLOAT = "total_float"  # its total float, up to a limit
+    LONGEST_PATH = "longest_path"  # that links lead from it to the project's finish, each of which drives the next task
+
+
+class FloatPathMethod(StrEnum):
+    """Which float of relations leads from one path to the next."""
+
+    FREE_FLOAT = "free_float"  # what drives comes first, constraints or not
+    TOTAL_FLOAT = "total_float"  # what is most urgent comes first
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """The options of scheduling; the defaults are Microsoft Project's."""
@@ -50,6 +64,7 @@ class Conventions:
     lag_calendar: LagCalendar = LagCalendar.SUCCESSOR  # of links that name none
     lags_from_actual_start: bool = True  # a start-to-start lag counts from when the predecessor began, not resumes
     float_type: FloatType = FloatType.SMALLEST
+    critical_by: CriticalBy = CriticalBy.TOTAL_FLOAT
     critical_float_minutes: int = 0  # a task with total float up to this is critical
     near_critical_float_minutes: int = 4800  # and one with total float up to this nearly so
     open_ends_critical: bool = False  # a task without open successors is measured against its own finish

@@ -9,6 +9,7 @@ import pytest
 from services.projects.domain.conventions import (
     PRIMAVERA,
     Conventions,
+    CriticalBy,
     FloatType,
     LagCalendar,
     ProgressMode,
@@ -210,7 +211,7 @@ def test_a_projects_limits_are_read() -> None:
     }  # fmt: skip
     plan = read([activity(1)], projects=[project])
     assert plan.must_finish == datetime.fromisoformat("2026-12-24T16:00")
-    assert plan.conventions == replace(PRIMAVERA, critical_float_minutes=960)
+    assert plan.conventions == replace(PRIMAVERA, critical_float_minutes=960, critical_by=CriticalBy.LONGEST_PATH)
 
 
 def test_milestones_have_no_duration() -> None:

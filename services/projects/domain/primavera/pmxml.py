@@ -88,6 +88,7 @@ _CONSTRAINTS: Final = {
 }  # fmt: skip
 _VALUES: Final = {
     "default_flag": _YES_NO,
+    "critical_path_type": {"Critical Float": "CT_TotFloat", "Longest Path": "CT_DrivPath"},
     "sched_open_critical_flag": _YES_NO,
     "sched_use_expect_end_flag": _YES_NO,
     "sched_lag_early_start_flag": _YES_NO,

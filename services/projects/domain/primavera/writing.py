@@ -17,7 +17,7 @@ from services.projects.domain.primavera.activity_writing import (
 )
 from services.projects.domain.primavera.breakdown import PREFIX
 from services.projects.domain.primavera.calendar_writing import around_the_clock, calendar_data, complete
-from services.projects.domain.primavera.options import FLOAT_TYPES, LAG_CALENDARS
+from services.projects.domain.primavera.options import FLOAT_TYPES, LAG_CALENDARS, PATHS
 from services.projects.domain.primavera.record import Record, guid, hours, table
 from services.projects.domain.schedule import Schedule
 from shared.working_time import WorkingCalendar
@@ -26,6 +26,7 @@ PROJECT: Final = "1"
 SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 _LAGS: Final = {kind: name for name, kind in LAG_CALENDARS.items()}
 _FLOATS: Final = {kind: name for name, kind in FLOAT_TYPES.items()}
+_PATHS: Final = {kind: name for name, kind in PATHS.items()}
 _CLOCK_HOURS: Final = (24, 168, 720, 8760)
 
 
@@ -131,7 +132,8 @@ class _Writer:
             "plan_end_date": plan.must_finish, "scd_end_date": plan.finish, "add_date": plan.start,
             "def_duration_type": "DT_FixedDUR2", "task_code_prefix": "A", "guid": guid(plan.source_guid),
             "def_qty_type": "QT_Hour", "def_rate_type": "COST_PER_QTY", "def_task_type": "TT_Task",
-            "critical_path_type": "CT_TotFloat", "def_rollup_dates_flag": True, "export_flag": True,
+            "critical_path_type": _PATHS[plan.conventions.critical_by], "def_rollup_dates_flag": True,
+            "export_flag": True,
         }  # fmt: skip
 
     def _calendar(self, calendar: WorkingCalendar) -> Record:

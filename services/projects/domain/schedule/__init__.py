@@ -6,6 +6,8 @@ finish, a task without duration keeps the instant that its predecessor hands it 
 """
 
 from services.projects.domain.schedule.critical_path import critical_path
+from services.projects.domain.schedule.paths import FloatPath, driving_relations, float_paths
+from services.projects.domain.schedule.relations import Relation
 from services.projects.domain.schedule.result import (
     DependencyCycle,
     Schedule,
@@ -16,9 +18,13 @@ from services.projects.domain.schedule.result import (
 
 __all__ = [
     "DependencyCycle",
+    "FloatPath",
+    "Relation",
     "Schedule",
     "ScheduleOutOfRange",
     "ScheduledTask",
     "UnusableProjectCalendar",
     "critical_path",
+    "driving_relations",
+    "float_paths",
 ]

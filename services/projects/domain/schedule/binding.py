@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
-from services.projects.domain.conventions import LagCalendar
+from services.projects.domain.conventions import LagCalendar, ProgressMode
 from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule.bond import Bond
 from services.projects.domain.schedule.clock import Clock
@@ -28,13 +28,37 @@ def build_network(plan: Plan) -> Network:
     _Binder(network, plan, calendars, index).bind(plan.links)
     states, active = network.states, network.active
     free = set() if network.hands_on else {State.DONE}
-    if network.minds_data_date and not network.hands_on:
+    if network.minds_data_date and network.conventions.progress is ProgressMode.PROGRESS_OVERRIDE:
         free.add(State.STARTED)
     network.closed = [state in free or not active[owner] for state, owner in zip(states, network.owners, strict=True)]
     network.order = successors_first(
         network.waits, network.bonds, lambda node: plan.tasks[network.owners[node]].source_id
     )
     return network
+
+
+def lag_of(network: Network, link: Link, before: Task, after: Task) -> tuple[int, Clock]:
+    """How long the passes wait between the ends of a link, and what that is counted on."""
+    lag, unit, calendars = link.lag, link.lag_unit, network.calendars
+    elapsed = False
+    if unit is not _WORKING:
+        elapsed = unit in {LagUnit.ELAPSED, LagUnit.ELAPSED_PERCENT}
+        if unit is not LagUnit.ELAPSED:
+            lag = (before.duration_minutes * link.lag + 50) // 100
+            elapsed = elapsed or before.is_elapsed_duration
+    if link.type is LinkType.START_TO_FINISH and network.minds_data_date:
+        lag += 1  # Primavera's finish takes in the minute in which the predecessor starts
+    if not lag or elapsed:
+        return lag, calendars.always.working
+    match link.lag_calendar or network.conventions.lag_calendar:
+        case LagCalendar.PREDECESSOR:
+            return lag, calendars.of_task(before)
+        case LagCalendar.SUCCESSOR:
+            return lag, calendars.of_task(after)
+        case LagCalendar.PROJECT:
+            return lag, calendars.project
+        case LagCalendar.AROUND_THE_CLOCK:
+            return lag, calendars.always.working
 
 
 class Role(IntEnum):
@@ -75,7 +99,7 @@ class _Binder:
             elif not lag and kind is _FINISH_TO_START:
                 waits[after].append(before)
             else:
-                lag, clock = self._lag(link, tasks[before], tasks[after])
+                lag, clock = lag_of(network, link, tasks[before], tasks[after])
                 tie(before, after, kind, lag, clock)
         self._hold_summaries()
         self._bind_helpers()
@@ -88,7 +112,7 @@ class _Binder:
     def _tie_apart(self, link: Link, before: int, after: int) -> None:
         """Tie a link of a level of effort or of a summary."""
         network, kind = self._network, link.type
-        lag, clock = self._lag(link, self._plan.tasks[before], self._plan.tasks[after])
+        lag, clock = lag_of(network, link, self._plan.tasks[before], self._plan.tasks[after])
         bond = (before, kind in FROM_FINISH, kind in TO_FINISH, lag, clock)
         if State.SPAN in {network.states[before], network.states[after]}:
             network.spans.setdefault(after, []).append((True, bond))
@@ -118,28 +142,6 @@ class _Binder:
             if task.deadline is not None:
                 end = self._helper(at, Role.FINISH)
                 network.latest[end] = min(network.latest.get(end, minute_of(task.deadline)), minute_of(task.deadline))
-
-    def _lag(self, link: Link, before: Task, after: Task) -> tuple[int, Clock]:
-        lag, unit, calendars = link.lag, link.lag_unit, self._calendars
-        elapsed = False
-        if unit is not _WORKING:
-            elapsed = unit in {LagUnit.ELAPSED, LagUnit.ELAPSED_PERCENT}
-            if unit is not LagUnit.ELAPSED:
-                lag = (before.duration_minutes * link.lag + 50) // 100
-                elapsed = elapsed or before.is_elapsed_duration
-        if link.type is LinkType.START_TO_FINISH and self._network.minds_data_date:
-            lag += 1  # Primavera's finish takes in the minute in which the predecessor starts
-        if not lag or elapsed:
-            return lag, calendars.always.working
-        match link.lag_calendar or self._plan.conventions.lag_calendar:
-            case LagCalendar.PREDECESSOR:
-                return lag, calendars.of_task(before)
-            case LagCalendar.SUCCESSOR:
-                return lag, calendars.of_task(after)
-            case LagCalendar.PROJECT:
-                return lag, calendars.project
-            case LagCalendar.AROUND_THE_CLOCK:
-                return lag, calendars.always.working
 
     def _tie(self, source: int, target: int, kind: LinkType, lag: int, clock: Clock) -> None:
         if not lag and kind is _FINISH_TO_START:

@@ -40,6 +40,7 @@ class Network:
     tasks: Sequence[Task]
     floor: int  # where work can start: the project's start, or the data date after it
     conventions: Conventions
+    calendars: Calendars
     minds_data_date: bool  # the rest of started tasks goes on at the data date, not where their resumption says
     hands_on: bool  # what holds a finished task back holds its successors too
     efforts: list[Effort] = field(default_factory=list)
@@ -86,7 +87,12 @@ def number_tasks(plan: Plan, calendars: Calendars, index: Mapping[str, int]) -> 
     tasks, conventions = plan.tasks, plan.conventions
     minds = conventions.rules is Rules.PRIMAVERA
     network = Network(
-        tasks, _floor(plan), conventions, minds, minds and conventions.progress is not ProgressMode.PROGRESS_OVERRIDE
+        tasks,
+        _floor(plan),
+        conventions,
+        calendars,
+        minds,
+        minds and conventions.progress is ProgressMode.RETAINED_LOGIC,
     )
     effort_of = calendars.effort
     network.efforts = efforts = [effort_of(task) for task in tasks]
