@@ -9,10 +9,11 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from services.projects.api.convention_schemas import ConventionsRead
+from services.projects.api.convention_schemas import ConventionsUpdate
 from services.projects.api.governed import CustomFields, GovernedCreate, GovernedUpdate
 from services.projects.api.progress_schemas import Duration, StatedFields
 from services.projects.domain.codes import InvalidMask, Mask
+from services.projects.domain.convention_images import ConventionsRead
 from services.projects.domain.ev_techniques import DefaultTechnique, EvTechnique
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem
 from services.projects.domain.plan import ConstraintType
@@ -136,6 +137,19 @@ class ProjectUpdate(GovernedUpdate):
     """New projects may be made from it."""
     default_ev_technique: DefaultTechnique = absent()
     """How tasks earn that say nothing of it themselves."""
+    planned_finish: Instant | None = None
+    """When it is to finish, to the minute: what a plan scheduled from its finish lies against; null clears."""
+    must_finish: Instant | None = None
+    """What late dates are measured against instead of the early finish, to the minute; null clears."""
+    conventions: ConventionsUpdate = absent()
+    """By which rules and options its schedule is computed; what is absent keeps its value."""
+
+    def changes(self) -> dict[str, object]:
+        """Return only what the caller named, of the conventions as well."""
+        changed = super().changes()
+        if "conventions" in changed:
+            changed["conventions"] = self.conventions.changes()
+        return changed
 
 
 class TaskFields(Schema):

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from services.projects.domain.convention_images import ConventionsRead
 from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.ev_techniques import DefaultTechnique
 from services.projects.domain.hierarchy import Health
@@ -70,6 +71,12 @@ class ProjectRead(GovernedRead):
     """As of when its progress is reported, in its time zone."""
     source_id: Text | None
     """What the system it came from calls it."""
+    planned_finish: datetime | None
+    """When it is to finish, in its time zone: what a plan scheduled from its finish lies against."""
+    must_finish: datetime | None
+    """What late dates are measured against instead of the early finish, in its time zone."""
+    conventions: ConventionsRead
+    """By which rules and options its schedule is computed."""
     calendar_id: UUID | None
     """Its default working calendar; null: Monday to Friday, 8 to 12 and 13 to 17."""
     minutes_per_day: Count

@@ -279,7 +279,8 @@ cross join lateral (
     where i.organization_id = $1 and i.project_id = p.id and (i.position, i.id) > ($3::int, $4::uuid)
       and t.outline_level > 0 and ($6::boolean is null or i.is_critical = $6)
       and ($7::boolean is null
-           or (not i.is_critical and i.total_float_minutes <= coalesce(
+           or (not i.is_critical and not t.is_summary and t.actual_finish is null
+               and t.activity_type not in ('level_of_effort', 'wbs_summary') and i.total_float_minutes <= coalesce(
                  (p.plan_settings->'conventions'->>'near_critical_float_minutes')::bigint, $8)) = $7)
     order by i.position, i.id limit $5
   ) x

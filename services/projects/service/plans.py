@@ -245,3 +245,11 @@ def plan_settings(plan: Plan) -> str:
 def conventions_of(settings: str) -> Conventions:
     """Return the conventions in the settings of a project's plan."""
     return _SETTINGS.validate_json(settings).conventions
+
+
+def changed_settings(settings: str, changes: Mapping[str, object]) -> str:
+    """Return the settings of a plan with another `must_finish`, or other `conventions` where those name any."""
+    present, options = orjson.loads(settings), changes.get("conventions", {})
+    assert isinstance(options, Mapping)
+    merged = {**present, **changes, "conventions": {**present.get("conventions", {}), **options}}
+    return _SETTINGS.dump_json(_SETTINGS.validate_json(orjson.dumps(merged))).decode()

@@ -16,6 +16,7 @@ from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
 from services.projects.repository import project_links
 from services.projects.service import governed, life_cycle
 from services.projects.service.hierarchy import leave_portfolios
+from services.projects.service.plans import changed_settings
 from shared import entity, history, worker
 from shared.auth import Principal
 from shared.concurrency import must_be
@@ -27,7 +28,11 @@ from shared.working_time import local_of
 
 SCHEDULE = "schedule"
 """The kind of pending work that recomputes a project's schedule."""
-OF_THE_PLAN: Final = frozenset({"start", "status_date", "calendar_id", "code_mask"})
+SCHEDULED_BY: Final = frozenset({"start", "status_date", "calendar_id", "planned_finish", "must_finish", "conventions"})
+"""What of a project its schedule follows from."""
+OF_SETTINGS: Final = frozenset({"must_finish", "conventions"})
+"""What of it is kept among the settings of the plan."""
+OF_THE_PLAN: Final = SCHEDULED_BY | {"code_mask"}
 """What of a project belongs to its plan."""
 SCHEDULE_DELAY: Final = 1.0
 """Seconds in which changes are gathered; who reads a schedule meanwhile has it computed at once."""
@@ -105,7 +110,7 @@ async def update_project(
     if OF_THE_PLAN & changes.keys():
         life_cycle.check_changeable(row["status"])
     fields = await governed.columns(tx, PROJECT, changes, dict(row))
-    for name in ("start", "status_date"):
+    for name in ("start", "status_date", "planned_finish", "must_finish"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
             fields[name] = wall_time(moment, row["time_zone"])
@@ -114,11 +119,14 @@ async def update_project(
         wanted = life_cycle.Wanted(ProjectStatus(str(fields["status"])), reason, reason_at="header/PMO-Reason")
         await life_cycle.record_move(tx, row, await life_cycle.judge(tx, PROJECT, row, principal, wanted), reason)
     await repository.check_calendar(tx, row["id"], fields.get("calendar_id"))
+    settings: dict[str, object] = {name: fields.pop(name) for name in OF_SETTINGS & fields.keys()}
+    if settings:
+        fields["plan_settings"] = changed_settings(row["plan_settings"], settings)
     try:
         written = await entity.update(tx, PROJECT, row["id"], fields, expected=expected, changed=list(changes))
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
-    if {"start", "calendar_id"} & fields.keys():
+    if SCHEDULED_BY & changes.keys():
         await request_schedule(tx, row["id"])
     return written
 

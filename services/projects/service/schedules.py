@@ -36,6 +36,8 @@ from shared.entity import DIALECT
 from shared.errors import NotFound
 from shared.working_calendar import CalendarError
 
+UNSCHEDULABLE: Final = (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError)
+"""Why a plan has no schedule."""
 Planned = tuple[Plan, Schedule | None, str | None]
 """A plan with its schedule (none without tasks), or why it has none."""
 
@@ -49,6 +51,13 @@ class Given:
     """What other projects ask by links in force."""
     loop: Sequence[UUID] | None
     """Of tasks that wait for each other through several projects."""
+
+    def plan(self) -> Plan:
+        """Return the plan with what other projects ask of it; raises DependencyCycle."""
+        plan = self.rows.plan()
+        if self.loop is not None:
+            raise DependencyCycle(tuple(map(str, self.loop)))
+        return bounded(plan, self.asked, Calendars(plan).project.calendar) if self.asked else plan
 
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
@@ -199,17 +208,13 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
 def planned(given: Given, change: Callable[[Plan], Plan] | None = None) -> Planned:
     """Return a plan, with what other projects ask of it and a change that is tried out, and its schedule."""
     with collector_paused():
-        plan = given.rows.plan()
         try:
-            if given.loop is not None:
-                raise DependencyCycle(tuple(map(str, given.loop)))
-            if given.asked:
-                plan = bounded(plan, given.asked, Calendars(plan).project.calendar)
+            plan = given.plan()
             if change is not None:
                 plan = change(plan)
             return plan, critical_path(plan) if plan.tasks else None, None
-        except (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError) as error:
-            return plan, None, str(error)[:500]
+        except UNSCHEDULABLE as error:
+            return given.rows.plan(), None, str(error)[:500]
 
 
 def _computed(version: int, given: Given) -> Computed:

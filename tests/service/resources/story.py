@@ -1,7 +1,7 @@
 """Plans told as projects tells them: the data of its events, checked by its own classes, and how they take effect."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import BaseModel
 
+from services.projects.domain.conventions import MICROSOFT_PROJECT
 from services.projects.domain.events import EVENTS, PlanImported, SchedulePublished
 from services.projects.domain.plan import Assignment, Plan, Resource, ResourceType, Task
 from services.projects.domain.schedule import critical_path
@@ -124,6 +125,9 @@ class Project:
             "start": "2026-03-02T08:00:00+01:00",
             "status_date": None,
             "source_id": None,
+            "planned_finish": None,
+            "must_finish": None,
+            "conventions": asdict(MICROSOFT_PROJECT),
             "calendar_id": self.part("calendar", calendar),
             "minutes_per_day": 480,
             "code_mask": "1.1",
