@@ -29,7 +29,8 @@ EVERY_METRIC: Final = {
     "planned_value", "earned_value", "actual_cost", "budget_at_completion", "cost_variance", "schedule_variance",
     "cost_performance_index", "schedule_performance_index", "estimate_at_completion", "estimate_to_complete",
     "variance_at_completion", "to_complete_performance_index", "percent_complete", "percent_spent", "earned_schedule",
-    "schedule_variance_time", "schedule_performance_index_time",
+    "schedule_variance_time", "schedule_performance_index_time", "schedule_performance_index_discrete",
+    "earned_value_coverage", "tasks_without_budget", "tasks_without_technique",
 }  # fmt: skip
 
 
