@@ -73,6 +73,20 @@ async def test_pushed_progress_moves_the_task_but_not_its_dates(
     assert await dates(director, project_id) == before
 
 
+async def test_more_than_a_percent_can_be_pushed(
+    director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    more = {"physical_percent_complete": 55.5, "units_done": 3}
+    dates = {"actual_start": "2026-11-02T08:00:00Z", "actual_finish": "2026-11-05T12:00:00Z"}
+    kind, _ = await push(database, organization, stating(project_id, 100) | more | dates)
+    assert kind == "pmo.projects.inbound.applied.v1"
+    found = await task(director, project_id)
+    assert (found["physical_percent_complete"], found["units_done"]) == (55.5, 3)
+    assert (found["actual_start"][:16], found["actual_finish"][:16]) == ("2026-11-02T08:00", "2026-11-05T12:00")
+    assert (found["remaining_duration_minutes"], found["remaining_work_minutes"]) == (0, 0)
+
+
 async def test_an_older_fact_is_kept_but_does_not_change_the_task(
     director: httpx2.AsyncClient, database: Database, organization: UUID
 ) -> None:
@@ -106,6 +120,8 @@ async def test_the_same_file_again_does_not_undo_what_was_pushed_later(
         ({"task": {}}, "validation"),
         ({"project": {"id": str(uuid4())}}, "unknown_project"),
         ({"task": {"source_id": "0"}}, "task_is_summary"),
+        ({"percent_complete": 50, "actual_finish": "2026-11-05T17:00:00Z"}, "progress_contradicts"),
+        ({"percent_complete": 100, "actual_finish": "2026-11-07T17:00:00Z"}, "progress_contradicts"),
     ],
 )
 async def test_what_cannot_take_effect_is_answered_with_the_reason(

@@ -11,6 +11,7 @@ from services.projects.settings import Settings
 from shared.db import Database
 from shared.testing.capture import recorded
 from tests.service.projects.test_dependencies import PATCH, Story
+from tests.service.projects.test_imports import imported
 
 Json = dict[str, Any]
 JANUARY = "2026-01-07T12:00:00Z"
@@ -320,3 +321,23 @@ async def test_a_progress_line_runs_down_the_status_date_in_pages(story: Story) 
         cursor = page["next_cursor"]
     assert found == whole["items"]
     assert (await line(story, bars="baseline")) == {}
+
+
+async def test_files_tell_of_techniques_what_they_can(story: Story) -> None:
+    for name in ("a", "b", "c"):
+        await patch(story, name, ev_technique={"kind": "zero_hundred"})
+    await patch(story, "s1", ev_technique={"kind": "percent_complete", "basis": "physical"})
+    await patch(story, "s2", percent_complete_type="units")
+    project = story.path.rpartition("/")[2]
+    for kind, expected in (
+        ("xer", {"a": "zero_hundred", "b": "zero_hundred", "c": "zero_hundred", "s1": None, "s2": None}),
+        ("mspdi", dict.fromkeys(("a", "b", "c", "s1", "s2"))),
+    ):
+        content = (await story.client.get(f"/v1/projects/{project}/export?format={kind}")).content
+        body = {"name": kind, "currency": "EUR", "time_zone": "UTC"}
+        other = (await story.client.post("/v1/projects", json=body)).json()["id"]
+        await imported(story.client, content, f"&project_id={other}", kind)
+        found = (await story.client.get(f"/v1/projects/{other}/tasks?limit=200&is_summary=false")).json()["items"]
+        assert {one["name"]: one["ev_technique"] and one["ev_technique"]["kind"] for one in found} == expected
+        types = {one["name"]: one["percent_complete_type"] for one in found}
+        assert (types["s1"], types["s2"]) == (("duration", "units") if kind == "xer" else ("physical", "duration"))

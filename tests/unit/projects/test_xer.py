@@ -140,6 +140,20 @@ def test_a_constraint_that_says_too_little_is_told_and_left_out() -> None:
     assert codes(plan) == [("task", "1", "constraint_without_date"), ("task", "2", "unknown_constraint")]
 
 
+def test_activities_earn_as_their_node_says_but_levels_of_effort_do_not() -> None:
+    nodes = [{**ROOT, "ev_compute_type": "EC_50_50"}, node(2, ev_compute_type="EC_0_100"), node(3)]
+    tasks = read(
+        [activity(1), activity(2, wbs=2), activity(3, wbs=3), activity(4, wbs=2, task_type="TT_LOE")], nodes=nodes
+    ).tasks
+    kinds = {task.name: task.ev_technique and task.ev_technique.kind for task in tasks if not task.is_summary}
+    assert kinds == {
+        "Activity 1": "fifty_fifty",
+        "Activity 2": "zero_hundred",
+        "Activity 3": None,
+        "Activity 4": "level_of_effort",
+    }
+
+
 def test_progress_is_read_by_the_activitys_kind_of_percent() -> None:
     project = {**PROJECT, "last_recalc_date": "2026-03-05 08:00"}
     begun = {"status_code": "TK_Active", "act_start_date": "2026-03-03 08:00"}

@@ -1,9 +1,11 @@
 """The work breakdown structure of Primavera as summary tasks, with the activities in their places."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
+from services.projects.domain.ev_techniques import EvTechnique, FiftyFifty, ZeroHundred
 from services.projects.domain.fields import FieldError, Report, Row, identifier, integer, label
 from services.projects.domain.plan import Task
 from services.projects.domain.primavera.resources import Money
@@ -15,6 +17,10 @@ PREFIX: Final = "wbs:"
 """What tells a node of the breakdown from an activity: their numbers are not of one series."""
 MAX_NODES: Final = 250_000
 NOTHING: Final = Money()
+TECHNIQUES: Final[Mapping[str, EvTechnique]] = MappingProxyType(
+    {"EC_0_100": ZeroHundred(kind="zero_hundred"), "EC_50_50": FiftyFifty(kind="fifty_fifty")}
+)
+"""How a node's activities earn; by their percent complete where it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Node:
     number: int
     is_root: bool
     guid: str | None
+    technique: EvTechnique | None
 
 
 class BreakdownReader:
@@ -56,6 +63,7 @@ class BreakdownReader:
                 integer(row, "seq_num", 0),
                 row.texts.get("proj_node_flag") == "Y",
                 guid(row, "guid"),
+                TECHNIQUES.get(row.texts.get("ev_compute_type", "")),
             )
         except FieldError as error:
             self._report.skip("task", PREFIX + uid, "invalid_field", str(error))
@@ -78,6 +86,7 @@ class BreakdownReader:
         held: dict[str | None, list[Task]] = {}
         for activity in activities.values():
             held.setdefault(_above(activity.wbs_id, nodes, roots), []).append(activity.task)
+        usual = next((nodes[uid].technique for uid in roots), None)
         tasks: dict[str, Task] = {}
         for summary, path in self._walk(below):
             parent = None if summary is None else PREFIX + summary.uid
@@ -95,6 +104,7 @@ class BreakdownReader:
                     is_summary=True,
                     guid=summary.guid,
                 )
+            technique = usual if summary is None else summary.technique
             for task in held.get(None if summary is None else summary.uid, ()):
                 spent = money.get(task.source_id, NOTHING)
                 tasks[task.source_id] = replace(
@@ -102,6 +112,7 @@ class BreakdownReader:
                     position=len(tasks),
                     parent_source_id=parent,
                     outline_level=level + 1,
+                    ev_technique=task.ev_technique or technique,
                     fixed_cost=spent.fixed,
                     cost=spent.cost,
                     actual_cost=spent.actual,

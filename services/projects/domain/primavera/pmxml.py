@@ -22,7 +22,7 @@ _COLUMNS: Final = {
     ),
     "WBS": _pairs(
         "ObjectId=wbs_id ProjectObjectId=proj_id SequenceNumber=seq_num Code=wbs_short_name Name=wbs_name"
-        " ParentObjectId=parent_wbs_id GUID=guid"
+        " ParentObjectId=parent_wbs_id EarnedValueComputeType=ev_compute_type GUID=guid"
     ),
     "Activity": _pairs(
         "ObjectId=task_id ProjectObjectId=proj_id WBSObjectId=wbs_id CalendarObjectId=clndr_id Id=task_code"
@@ -101,6 +101,7 @@ _VALUES: Final = {
     "pred_type": {
         "Finish to Start": "PR_FS", "Start to Start": "PR_SS", "Finish to Finish": "PR_FF", "Start to Finish": "PR_SF",
     },
+    "ev_compute_type": {"0 / 100": "EC_0_100", "50 / 50": "EC_50_50"},
     "cstr_type": _CONSTRAINTS,
     "cstr_type2": _CONSTRAINTS,
     "priority_type": {

@@ -20,7 +20,9 @@ TABLES: Final = {
     "CALENDAR": _columns(
         "clndr_id clndr_name proj_id base_clndr_id day_hr_cnt week_hr_cnt month_hr_cnt clndr_data default_flag"
     ),
-    "PROJWBS": _columns("wbs_id proj_id seq_num proj_node_flag wbs_short_name wbs_name parent_wbs_id guid"),
+    "PROJWBS": _columns(
+        "wbs_id proj_id seq_num proj_node_flag wbs_short_name wbs_name parent_wbs_id guid ev_compute_type"
+    ),
     "TASK": _columns(
         "task_id proj_id wbs_id clndr_id task_code task_name task_type duration_type status_code complete_pct_type"
         " phys_complete_pct target_drtn_hr_cnt remain_drtn_hr_cnt act_work_qty remain_work_qty act_equip_qty"

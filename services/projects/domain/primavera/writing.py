@@ -3,7 +3,7 @@
 Summary tasks become nodes of the work breakdown structure, and their ids begin with `wbs:`; all else has numbers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from services.projects.domain.conventions import Conventions, ProgressMode
@@ -15,10 +15,11 @@ from services.projects.domain.primavera.activity_writing import (
     task_record,
     written_links,
 )
-from services.projects.domain.primavera.breakdown import PREFIX
+from services.projects.domain.primavera.breakdown import PREFIX, TECHNIQUES
 from services.projects.domain.primavera.calendar_writing import around_the_clock, calendar_data, complete
 from services.projects.domain.primavera.options import FLOAT_TYPES, LAG_CALENDARS, PATHS
 from services.projects.domain.primavera.record import Record, guid, hours, table
+from services.projects.domain.primavera.tasks import EFFORTS
 from services.projects.domain.schedule import Schedule
 from shared.working_time import WorkingCalendar
 
@@ -27,6 +28,7 @@ SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 _LAGS: Final = {kind: name for name, kind in LAG_CALENDARS.items()}
 _FLOATS: Final = {kind: name for name, kind in FLOAT_TYPES.items()}
 _PATHS: Final = {kind: name for name, kind in PATHS.items()}
+_COMPUTED: Final[Mapping[str, str]] = {technique.kind: name for name, technique in TECHNIQUES.items()}
 _CLOCK_HOURS: Final = (24, 168, 720, 8760)
 
 
@@ -150,12 +152,17 @@ class _Writer:
         }  # fmt: skip
 
     def _breakdown(self) -> Iterator[Record]:
-        yield _node(self.root, None, 0, self.key, self.plan.name)
+        earning: dict[str, set[str]] = {}
+        for task in self.plan.tasks:
+            if task.source_id not in self.nodes and task.activity_type not in EFFORTS:
+                earning.setdefault(self._wbs(task), set()).add(task.ev_technique.kind if task.ev_technique else "")
+        yield _node(self.root, None, 0, self.key, self.plan.name) | {"ev_compute_type": _technique(earning, self.root)}
         for number, task in enumerate(self.nodes.values(), 1):
             above = self.nodes.get(task.parent_source_id or "")
             code = task.wbs.removeprefix(f"{above.wbs}.") if above is not None and above.wbs else task.wbs
             uid = task.source_id.removeprefix(PREFIX)
-            yield {**_node(uid, self._wbs(task), number, code or uid, task.name), "guid": guid(task.guid)}
+            node = _node(uid, self._wbs(task), number, code or uid, task.name)
+            yield {**node, "guid": guid(task.guid), "ev_compute_type": _technique(earning, uid)}
 
     def _wbs(self, task: Task) -> str:
         parent = task.parent_source_id or ""
@@ -204,6 +211,12 @@ class _Writer:
                 leaves.setdefault(uid, []).append(task)
                 uid = parents.get(uid)
         return leaves
+
+
+def _technique(earning: Mapping[str, set[str]], uid: str) -> str:
+    """How a node's activities earn, where they all do so in one way that Primavera has: it knows of nodes alone."""
+    kinds = earning.get(uid, set())
+    return _COMPUTED.get(next(iter(kinds)), "EC_Cmp_pct") if len(kinds) == 1 else "EC_Cmp_pct"
 
 
 def _node(uid: str, parent: str | None, number: int, code: str, name: str) -> Record:
