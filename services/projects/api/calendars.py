@@ -1,5 +1,6 @@
 """Working calendars over HTTP."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -24,6 +25,7 @@ from services.projects.domain.images import CalendarRead
 from services.projects.entities import CALENDAR
 from services.projects.repository.calendars import CALENDARS
 from services.projects.service import calendars as service
+from services.projects.service.calendar_definitions import Day as DayTold
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
@@ -37,6 +39,8 @@ router = APIRouter(prefix="/v1/projects/{project_id}/calendars", tags=["calendar
 CalendarRef = Annotated[str, Path(description="The calendar's id.")]
 CalendarPage = page_of(CalendarRead, "CalendarPage")
 
+FirstDay = Annotated[Day | None, Query(alias="from", description="The first day; default today.")]
+LastDay = Annotated[Day | None, Query(alias="to", description="The last day, within a year; default four weeks later.")]
 LAST_DAY: Final = date(9999, 12, 1)
 _DAY: JsonValue = [{"start": "08:00", "finish": "12:00"}, {"start": "13:00", "finish": "17:00"}]
 OFFICE: Final[JsonValue] = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), _DAY)
@@ -226,7 +230,8 @@ async def delete_calendar(call: Current, project_id: ProjectRef, calendar_id: Ca
     return call.written(await service.delete_calendar(call.tx, project_id, call.own_only, identifier, call.expected))
 
 
-def _later(day: date) -> date:
+def later(day: date) -> date:
+    """Return the last day that is told of if none is named."""
     return min(day, LAST_DAY) + timedelta(days=27)
 
 
@@ -235,15 +240,18 @@ async def get_working_time(
     call: Current,
     project_id: ProjectRef,
     calendar_id: CalendarRef,
-    first: Annotated[Day | None, Query(alias="from", description="The first day; default today.")] = None,
-    last: Annotated[
-        Day | None, Query(alias="to", description="The last day, within a year; default four weeks later.")
-    ] = None,
+    first: FirstDay = None,
+    last: LastDay = None,
 ) -> Response:
     """Return the working time between two days, day by day."""
     project = await repository.project_row(call.tx, project_id, call.own_only)
     begin = first or local_of(datetime.now(UTC), ZoneInfo(project["time_zone"])).date()
-    days = await service.working_time(call.tx, project, identifier_of(calendar_id), begin, last or _later(begin))
+    days = await service.working_time(call.tx, project, identifier_of(calendar_id), begin, last or later(begin))
+    return told(days)
+
+
+def told(days: Sequence[DayTold]) -> Response:
+    """Answer working time day by day."""
     items = [
         {"date": day, "minutes": minutes, "shifts": [{"start": begin, "finish": end} for begin, end in shifts]}
         for day, minutes, shifts in days

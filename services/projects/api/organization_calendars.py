@@ -1,12 +1,13 @@
 """Working calendars of an organization over HTTP."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import ConfigDict, Field
 
-from services.projects.api.calendars import OFFICE
+from services.projects.api.calendars import OFFICE, FirstDay, LastDay, WorkingTimeRead, later, told
 from services.projects.api.projects import AsOf
 from services.projects.domain.calendar_rules import (
     CalendarRules,
@@ -144,3 +145,17 @@ async def delete_organization_calendar(call: Current, organization_calendar_id: 
     """Delete a calendar that no project inherits and no other calendar of the organization works as."""
     identifier = str(identifier_of(organization_calendar_id))
     return call.written(await service.delete_calendar(call.tx, identifier, call.expected))
+
+
+@router.get(
+    "/{organization_calendar_id}/working-time",
+    response_model=WorkingTimeRead,
+    **operation(Permission.CALENDAR_READ, 404),
+)
+async def get_organization_working_time(
+    call: Current, organization_calendar_id: CalendarRef, first: FirstDay = None, last: LastDay = None
+) -> Response:
+    """Return the working time of a calendar of the organization between two days, day by day."""
+    begin = first or datetime.now(UTC).date()
+    identifier = identifier_of(organization_calendar_id)
+    return told(await service.working_time(call.tx, identifier, begin, last or later(begin)))

@@ -1,12 +1,19 @@
 """What calendars come to: laid out as days, and looked at beside those that they work as."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Final
 
 from services.projects.domain.calendar_rules import CalendarRules, TooManyDays
 from services.projects.errors import CalendarWithoutWork, ReferenceInvalid
 from shared.errors import FieldError, ValidationFailed
 from shared.working_calendar import CalendarError, CalendarLoop, WorkingCalendar
-from shared.working_time import compile_calendars
+from shared.working_time import WorkingTime, compile_calendars
+
+MOST_DAYS: Final = 366
+"""So many days of working time are told at once."""
+Day = tuple[date, int, list[tuple[str, str]]]
+"""A day, its working minutes and its shifts."""
 
 
 def laid_out(rules: CalendarRules, source_id: str, name: str, base_source_id: str | None, year: int) -> WorkingCalendar:
@@ -38,3 +45,19 @@ def checked(others: Sequence[WorkingCalendar], calendar: WorkingCalendar) -> Non
 def _works(chain: Sequence[WorkingCalendar], day: int) -> bool:
     """Tell whether work is done on a day of the week, by the first of the calendars that says something of it."""
     return bool(next((each.week[day] for each in chain if each.week[day] is not None), ()))
+
+
+def day_by_day(calendar: WorkingTime, first: date, last: date) -> list[Day]:
+    """Return each day with its working minutes and shifts; raises ValidationFailed for a range that is none."""
+    if not 0 <= (last - first).days < MOST_DAYS:
+        detail = f"must not end before it begins, nor have more than {MOST_DAYS} days"
+        raise ValidationFailed(errors=[FieldError("query/to", "range", detail)])
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    return [
+        (day, calendar.minutes_on(day), [(_clock(begin), _clock(end)) for begin, end in calendar.shifts_on(day)])
+        for day in days
+    ]
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,8 +1,7 @@
 """Use cases of working calendars: stated as rules, laid out as days, told to all who plan or count by them."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from typing import Final
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from services.projects.domain.calendar_rules import CalendarRules
 from services.projects.entities import CALENDAR
 from services.projects.errors import CalendarInherited, CalendarInUse, CalendarSourceTaken
 from services.projects.repository import calendars
-from services.projects.service.calendar_definitions import checked, laid_out
+from services.projects.service.calendar_definitions import Day, checked, day_by_day, laid_out
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.organization_calendars import adopt
@@ -28,9 +27,6 @@ from shared.errors import FieldError, ValidationFailed
 from shared.strict_json import dumps
 from shared.working_calendar import NoWorkingTime, from_json, to_json
 from shared.working_time import WorkingTime, compile_calendars, instant_of, minute_of, moment_of
-
-MOST_DAYS: Final = 366
-"""So many days of working time are told at once."""
 
 
 async def create_calendar(
@@ -159,22 +155,9 @@ async def _compiled(tx: Transaction, project: asyncpg.Record, calendar_id: UUID)
 
 async def working_time(
     tx: Transaction, project: asyncpg.Record, calendar_id: UUID, first: date, last: date
-) -> list[tuple[date, int, list[tuple[str, str]]]]:
+) -> list[Day]:
     """Return each day with its working minutes and shifts; raises ValidationFailed for a range that is none."""
-    if not 0 <= (last - first).days < MOST_DAYS:
-        detail = f"must not end before it begins, nor have more than {MOST_DAYS} days"
-        raise ValidationFailed(errors=[FieldError("query/to", "range", detail)])
-    calendar = await _compiled(tx, project, calendar_id)
-    days = []
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        shifts = [(_clock(begin), _clock(end)) for begin, end in calendar.shifts_on(day)]
-        days.append((day, calendar.minutes_on(day), shifts))
-    return days
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
+    return day_by_day(await _compiled(tx, project, calendar_id), first, last)
 
 
 async def reckon(

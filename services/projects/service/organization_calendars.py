@@ -5,6 +5,7 @@ whoever follows the plan learns of the change as of any other.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from services.projects.entities import CALENDAR, ORGANIZATION_CALENDAR, PROJECT
 from services.projects.errors import CalendarInUse, KeyTaken, ReferenceInvalid
 from services.projects.repository import hierarchy
 from services.projects.repository import organization_calendars as rows
-from services.projects.service.calendar_definitions import checked, laid_out
+from services.projects.service.calendar_definitions import Day, checked, day_by_day, laid_out
 from services.projects.service.changes import PlanChanges
 from services.projects.service.projects import request_schedule
 from shared import entity, worker
@@ -30,6 +31,7 @@ from shared.entity import Written
 from shared.errors import FieldError, NotFound, Problem, ValidationFailed
 from shared.strict_json import dumps
 from shared.working_calendar import WorkingCalendar, to_json
+from shared.working_time import compile_calendars
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +123,15 @@ async def delete_calendar(tx: Transaction, reference: str, expected: int) -> Wri
         return await entity.delete(tx, ORGANIZATION_CALENDAR, row["id"], expected=expected)
     except asyncpg.ForeignKeyViolationError as error:
         raise CalendarInUse("Other calendars of the organization work as it does.") from error
+
+
+async def working_time(tx: Transaction, calendar_id: UUID, first: date, last: date) -> list[Day]:
+    """Return each day with its working minutes and shifts; raises NotFound, or ValidationFailed for no range."""
+    known = await rows.calendars(tx)
+    if calendar_id not in known:
+        raise NotFound
+    chain = [_calendar(dict(row), first.year) for row in _bases_first(known, calendar_id)]
+    return day_by_day(compile_calendars(chain)[source_of(calendar_id)], first, last)
 
 
 async def adopt(

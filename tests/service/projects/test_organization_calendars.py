@@ -94,6 +94,7 @@ async def test_a_calendar_is_inherited_with_those_that_it_works_as_and_once(stor
     client = story.client
     country = await stated(client, "Country", holidays={"country": "NL"})
     company = await stated(client, "Company", base_calendar_id=country["id"], week={"friday": []})
+    told = await client.get(f"{PATH}/{company['id']}/working-time", params={"from": "2026-04-24", "to": "2026-04-28"})
     first = await inherited(client, story.path, company)
     again = await inherited(client, story.path, company)
     assert again == first
@@ -103,6 +104,7 @@ async def test_a_calendar_is_inherited_with_those_that_it_works_as_and_once(stor
     path = f"{story.path}/calendars/{first['id']}/working-time"
     days = (await client.get(path, params={"from": "2026-04-24", "to": "2026-04-28"})).json()["days"]
     assert [day["minutes"] for day in days] == [0, 0, 0, 0, 480]  # Friday off, a weekend, the King's birthday
+    assert told.json() == {"minutes": 480, "days": days}
     # What is in force of a base that is changed for another comes with it.
     other = await stated(client, "Other")
     await changed(client, f"{PATH}/{company['id']}", base_calendar_id=other["id"])
