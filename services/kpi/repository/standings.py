@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.kpi.domain.measure import ARITHMETIC
 from shared.db import Transaction
+from shared.strict_json import dumps
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +24,13 @@ class Standing:
     reported: Decimal
 
 
-# The leaves with the techniques that hold for them, and the budgets that their progress earns: their own, and those
-# apportioned to them.
-_MEASURED: Final = """
-measured as (
-  select t.id, t.basis, t.planned_units, t.milestones, coalesce(t.technique, o.technique) as technique,
-         coalesce(t.start_share, o.start_share) as start_share,
-         coalesce(t.baseline_cost, 0)::numeric + coalesce(x.budget, 0) as budget
-  from task t
-  join project o on o.organization_id = t.organization_id and o.id = t.project_id
-  left join unnest($3::uuid[], $4::bigint[]) as x(id, budget) on x.id = t.id
-  where t.organization_id = $1 and t.project_id = $2 and t.is_leaf
-)
-"""
+# The budget that a task's progress earns: its own, and what is apportioned to it.
+_BUDGET: Final = "(coalesce(t.baseline_cost, 0)::numeric + coalesce(($3::jsonb->>t.id::text)::numeric, 0))"
+_TECHNIQUE: Final = "coalesce(t.technique, o.technique)"
 # In hundredths of a percent; null: the fact says nothing of what the task earns by. A fact without a state was told
 # before there were several percents: its one counts.
 _SHARE: Final = """
-case when {0}.at is not null then case t.technique
+case when {0}.at is not null then case coalesce(t.technique, o.technique)
   when 'percent_complete' then case
     when {0}.state is null or t.basis = 'duration' then {0}.percent
     when t.basis = 'units' then {0}.work
@@ -47,25 +38,25 @@ case when {0}.at is not null then case t.technique
   end
   when 'split' then case coalesce({0}.state, case {0}.percent when 0 then 0 when 10000 then 2 else 1 end)
     when 2 then 10000
-    when 1 then t.start_share
+    when 1 then coalesce(t.start_share, o.start_share)
     else 0
   end
   when 'units' then case when {0}.units is not null then least({0}.units / t.planned_units, 1) * 10000 end
 end end
 """
 _STANDING: Final = f"""
-with {_MEASURED}
 select (select plan from project where organization_id = $1 and id = $2) as plan,
-       sum(t.budget * v.share) as earned, sum(v.spent::numeric) as spent,
-       coalesce(sum(t.budget) filter (where v.share is not null), 0) as reported
-from measured t
+       sum({_BUDGET} * v.share) as earned, sum(v.spent::numeric) as spent,
+       coalesce(sum({_BUDGET}) filter (where v.share is not null), 0) as reported
+from project o
+join task t on t.organization_id = o.organization_id and t.project_id = o.id and t.is_leaf
 left join lateral (
   select f.* from progress f
-  where f.organization_id = $1 and f.task_id = t.id and f.at <= $5 order by f.at desc limit 1
+  where f.organization_id = $1 and f.task_id = t.id and f.at <= $4 order by f.at desc limit 1
 ) f on true
 cross join lateral (
-  select case when t.technique = 'weighted_milestones' then (
-           select 10000 * coalesce(sum((m->>0)::numeric) filter (where (m->>1)::timestamptz <= $5), 0)
+  select case when {_TECHNIQUE} = 'weighted_milestones' then (
+           select 10000 * coalesce(sum((m->>0)::numeric) filter (where (m->>1)::timestamptz <= $4), 0)
                   / sum((m->>0)::numeric)
            from json_array_elements(t.milestones) m
          ) else coalesce({_SHARE.format("f")}, (
@@ -79,7 +70,9 @@ cross join lateral (
            where c.organization_id = $1 and c.task_id = t.id and c.at < f.at and c.actual_cost is not null
            order by c.at desc limit 1
          )) as spent
+  offset 0  -- looked up once for each task, however often it is used
 ) v
+where o.organization_id = $1 and o.id = $2
 """
 _HUNDREDTHS_OF_PERCENT: Final = 4  # digits
 
@@ -98,7 +91,8 @@ async def standing(
 
 
 def _of(tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int]) -> tuple[object, ...]:
-    return tx.organization_id, project_id, list(apportioned), list(apportioned.values())
+    budgets = {str(task): budget for task, budget in apportioned.items()}
+    return tx.organization_id, project_id, dumps(budgets).decode()
 
 
 def _standing(earned: Decimal | None, spent: Decimal | None, reported: Decimal) -> Standing:
@@ -106,13 +100,26 @@ def _standing(earned: Decimal | None, spent: Decimal | None, reported: Decimal) 
     return Standing(in_minor, spent, reported)
 
 
+# Each fact looks its task up by its key, and not the other way round: of a plan that is new PostgreSQL believes that it
+# has one task, and would look through all facts for each of thousands.
 _SERIES: Final = f"""
-with {_MEASURED},
-facts as (
-  select f.task_id, f.at, f.actual_cost, t.budget, {_SHARE.format("f")} as share
+with facts as (
+  select f.task_id, f.at, f.actual_cost, k.budget, k.share
   from progress f
-  join measured t on t.id = f.task_id
-  where f.organization_id = $1 and f.project_id = $2 and f.at <= $6
+  cross join lateral (
+    select {_BUDGET} as budget, {_SHARE.format("f")} as share
+    from task t
+    join project o on o.organization_id = t.organization_id and o.id = t.project_id
+    where t.organization_id = $1 and t.id = f.task_id and t.is_leaf
+    offset 0
+  ) k
+  where f.organization_id = $1 and f.project_id = $2 and f.at <= $5
+),
+milestones as (
+  select {_BUDGET} as budget, t.milestones
+  from project o
+  join task t on t.organization_id = o.organization_id and t.project_id = o.id and t.is_leaf
+  where o.organization_id = $1 and o.id = $2 and {_TECHNIQUE} = 'weighted_milestones'
 ),
 shares as (
   select f.at, f.budget * (f.share - coalesce(lag(f.share) over own, 0)) as earned,
@@ -126,7 +133,7 @@ costs as (
 achieved as (
   select m.at, t.budget * (10000 * m.upto / m.total - 10000 * (m.upto - m.weight) / m.total) as earned,
          null::numeric as reported
-  from measured t
+  from milestones t
   cross join lateral (
     select e.at, e.weight, sum(e.weight) over (order by e.at, e.place) as upto, sum(e.weight) over () as total
     from (
@@ -134,9 +141,9 @@ achieved as (
       from json_array_elements(t.milestones) with ordinality as m(m, place)
     ) e
   ) m
-  where t.technique = 'weighted_milestones' and m.at <= $6
+  where m.at <= $5
   union all
-  select '-infinity', 0, t.budget from measured t where t.technique = 'weighted_milestones'
+  select '-infinity', 0, t.budget from milestones t
 ),
 changes as (
   select s.at, s.earned, null::bigint as spent, s.reported from shares s
@@ -144,7 +151,7 @@ changes as (
   union all select a.at, a.earned, null, a.reported from achieved a
 ),
 sums as (
-  select width_bucket(c.at, $5::timestamptz[]) as bucket, sum(c.earned) as earned, sum(c.spent) as spent,
+  select width_bucket(c.at, $4::timestamptz[]) as bucket, sum(c.earned) as earned, sum(c.spent) as spent,
          sum(c.reported) as reported
   from changes c group by 1
 )

@@ -107,7 +107,8 @@ async def test_hot_statements_read_only_what_they_need(quiet_database: Database,
     values = (organization, project_id, NOW)
     async with reading(quiet_database, organization) as tx:
         for statement, arguments in (
-            (standings._STANDING, (organization, project_id, [], [], NOW)),
+            (standings._STANDING, (organization, project_id, "{}", NOW)),
+            (standings._SERIES, (organization, project_id, "{}", [NOW], NOW)),
             (hot._PLAN, values[:2]),
             (f"{hot._PROJECT} t.id = $2", values[:2]),
             (f"{hot._PROJECT} t.key = $2", (organization, "BIG-1")),
