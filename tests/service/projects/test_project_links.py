@@ -108,6 +108,28 @@ async def test_dates_go_along_a_chain_of_projects(chain: list[Party]) -> None:
     await opening.starts_at("a", "01-12T08:00")
 
 
+async def test_whatever_is_changed_and_read_at_once_the_chain_comes_to_rest_where_it_belongs(
+    chain: list[Party],
+) -> None:
+    quay, cranes, opening = chain
+    assert (await quay.link("b", cranes, "a")).status_code == 201
+    assert (await cranes.link("b", opening, "a")).status_code == 201
+
+    async def busy(party: Party, task: str, days: list[int]) -> None:
+        for day in days:
+            await party.last(task, day * 480)
+            await party.dates()
+
+    await asyncio.gather(
+        busy(quay, "a", [5, 1, 4, 2]), busy(cranes, "a", [3, 1, 2]), busy(opening, "a", [2, 3, 1]),
+        *(busy(party, "b", [2, 1]) for party in chain),
+    )  # fmt: skip
+    # Two days and one, then two days and one, from Monday the 5th.
+    await opening.starts_at("a", "01-13T08:00")
+    assert await cranes.dates() == {"a": "01-08T08:00", "b": "01-12T08:00"}
+    assert await opening.dates() == {"a": "01-13T08:00", "b": "01-14T08:00"}
+
+
 @pytest.mark.parametrize(
     ("fields", "start"),
     [
