@@ -8,13 +8,13 @@ from typing import Final
 
 import uvloop
 
-from bench import delivery, flow, gateway_ingest, gateway_proxy, memory, planning, report, requests, schedule
+from bench import delivery, flow, gateway_ingest, gateway_proxy, memory, mpxj, planning, report, requests, schedule
 from bench.report import Finding, say
 from bench.stack import running
 
 REQUESTS: Final = ("list", "get", "create", "growth")
 FLOW: Final = {"ingest": flow.ingest, "fresh": flow.fresh, "import": flow.load_plan, "plan": planning.plan}
-PARTS: Final = ("schedule", "nginx", "delivery", "memory", *REQUESTS, *FLOW)
+PARTS: Final = ("schedule", "mpxj", "nginx", "delivery", "memory", *REQUESTS, *FLOW)
 
 
 async def _on_a_stack(parts: Sequence[str]) -> list[Finding]:
@@ -46,6 +46,10 @@ def main() -> None:
     if "schedule" in parts:
         say("schedule")
         found += schedule.run()
+    if "mpxj" in parts:
+        reason = mpxj.missing()
+        say(f"mpxj: left out, {reason}" if reason else "mpxj")
+        found += [] if reason else mpxj.findings()
     if "nginx" in parts:
         if shutil.which("nginx") and shutil.which("wrk"):
             say("nginx")
@@ -58,7 +62,7 @@ def main() -> None:
     if "ingest" in parts:
         say("ingest, the gateway alone")
         found += gateway_ingest.findings()
-    if set(parts) - {"schedule", "nginx", "delivery"}:
+    if set(parts) - {"schedule", "mpxj", "nginx", "delivery"}:
         found += uvloop.run(_on_a_stack(parts))
     print(report.table(found))
     print(f"stored as {report.store(found, time.monotonic() - report.BEGAN)}")

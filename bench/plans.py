@@ -67,7 +67,11 @@ def plan(size: int) -> Plan:
 
 def mspdi(size: int) -> str:
     """Such a plan as a Microsoft Project file, its present schedule as the baseline."""
-    made = plan(size)
+    return mspdi_of(plan(size))
+
+
+def mspdi_of(made: Plan) -> str:
+    """A plan as a Microsoft Project file, its present schedule as the baseline."""
     schedule = critical_path(made)
     tasks = tuple(
         replace(
