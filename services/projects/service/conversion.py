@@ -23,6 +23,8 @@ PROCESSOR_SECONDS: Final = 90  # of all threads
 HEAP_MB: Final = 512
 ADDRESS_SPACE_KB: Final = 3 * 1024 * 1024
 FILE_MB: Final = 256
+OUT_OF_MEMORY: Final = 3
+"""The exit status of a machine that was told to end when it has none left."""
 OPTIONS: Final = (
     f"-Xmx{HEAP_MB}m",
     "-Xss1m",
@@ -89,6 +91,8 @@ async def converted(content: bytes, suffix: str) -> bytes:
             raise PlanFileError("conversion_too_long", f"not converted within {SECONDS} seconds") from None
         finally:
             await _end(process)
+        if code == OUT_OF_MEMORY:
+            raise PlanFileError("plan_too_large", f"converting it takes more than {HEAP_MB} MB of memory")
         if code or not made.exists():
             raise PlanFileError("not_convertible", "no file of a planning tool that MPXJ can read")
         return await asyncio.to_thread(made.read_bytes)

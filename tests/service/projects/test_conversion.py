@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from services.projects.domain.xml_guard import PlanFileError
 from services.projects.service import conversion
 from shared.testing.cases import cases
 from tests.service.projects.test_exports import export, links_of, schedule_of
@@ -20,9 +21,21 @@ FILES = {
 }
 needs_java = pytest.mark.skipif(shutil.which("java") is None or find_spec("mpxj") is None, reason="no Java or no MPXJ")
 needs_cases = pytest.mark.skipif(not cases("schedules").is_dir(), reason="the folder of real cases is absent")
-GANTT = '<?xml version="1.0"?>{}<project name="{}" version="2.8"><tasks>{}</tasks></project>'
+TASK = '<task id="{}" name="Dig" meeting="false" start="2026-03-02" duration="5" complete="0" expand="true">{}</task>'
+WEEK = '<default-week id="1" name="default" sun="1" mon="0" tue="0" wed="0" thu="0" fri="0" sat="1"/>'
+
+
+def gantt(tasks: str, doctype: str = "") -> bytes:
+    """A file of GanttProject."""
+    return (
+        f'<?xml version="1.0"?>{doctype}<project name="p" company="" webLink="" view-date="2026-03-02" version="3.3"'
+        f' locale="en"><calendars><day-types><day-type id="0"/><day-type id="1"/>{WEEK}</day-types></calendars>'
+        f'<tasks empty-milestones="true"><taskproperties/>{tasks}</tasks><resources/><allocations/><vacations/>'
+        '<roles roleset-name="Default"/></project>'
+    ).encode()
+
+
 BOMB = '<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
-ENTITIES = GANTT.format(BOMB, "&b;", "").encode()
 
 
 @needs_java
@@ -68,10 +81,11 @@ async def test_what_we_export_is_read_by_mpxj_as_the_same_plan(director: httpx2.
         b"nonsense",
         b"PK\x03\x04" + bytes(1000),
         bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100_000),
-        GANTT.format("", "x", "<task>" * 200_000).encode(),
-        ENTITIES[:-9],
+        gantt('<task id="1">' * 200_000),
+        gantt(TASK.format(1, ""))[:-20],
+        gantt(TASK.format(1, "<notes>&b;</notes>"), BOMB),
     ],
-    ids=["nonsense", "archive", "compound_file", "deep", "cut"],
+    ids=["nonsense", "archive", "compound_file", "deep", "cut", "entities"],
 )  # fmt: skip
 async def test_what_mpxj_cannot_read_is_refused_and_leaves_nothing(
     director: httpx2.AsyncClient, content: bytes
@@ -85,12 +99,21 @@ async def test_what_mpxj_cannot_read_is_refused_and_leaves_nothing(
 async def test_a_document_opens_no_file_of_the_machine(director: httpx2.AsyncClient, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("kanarienvogel")
-    doctype = f'<!DOCTYPE project [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'
-    task = '<task id="1" name="&x;" start="2026-03-02" duration="1"><notes>&x;</notes></task><task id="2">&x;</task>'
-    operation = await imported(director, GANTT.format(doctype, "p", task).encode(), kind="gan")
+    plain = await imported(director, gantt(TASK.format(1, "<notes>none</notes>")), kind="gan")
+    assert plain["status"] == "succeeded", plain["problem"]
+    doctype = f'<!DOCTYPE p [<!ENTITY x SYSTEM "{secret.as_uri()}">]>'
+    operation = await imported(director, gantt(TASK.format(1, "<notes>&x;</notes>"), doctype), kind="gan")
     assert "kanarienvogel" not in str(operation)
-    for project in (await director.get("/v1/projects")).json()["items"]:
-        assert "kanarienvogel" not in (await director.get(f"/v1/projects/{project['id']}/tasks")).text
+    assert operation["problem"]["code"] == "plan_file_unreadable"
+
+
+@needs_java
+async def test_what_takes_more_memory_than_a_conversion_may_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion, "OPTIONS", ("-Xmx24m", *conversion.OPTIONS[1:]))
+    conversion._command.cache_clear()
+    with pytest.raises(PlanFileError, match="plan_too_large"):
+        await conversion.converted(gantt("".join(TASK.format(at, "") for at in range(40_000))), "gan")
+    conversion._command.cache_clear()
 
 
 async def test_without_java_the_format_is_told_to_be_missing(
