@@ -38,8 +38,9 @@ async def get_kpis(
 
     Planned value runs linearly over the working minutes of each task's calendar from its baseline start to its
     baseline finish. Progress in an imported plan counts from the plan's status date (from the import, if it has
-    none), a fact of progress from its `at`; of each task the latest fact up to `as_of` counts. Leaf tasks alone are
-    added up, inactive ones not. An undefined figure is null with its reason.
+    none), a fact of progress from its `at`; of each task the latest fact up to `as_of` counts that says something of
+    what it earns by. Each task earns by its technique, or by that of its project. Leaf tasks alone are added up,
+    inactive ones not. An undefined figure is null with its reason.
     """
     kpis = await metrics_at(call.tx, project_id, call.own_only, as_of, datetime.now(UTC))
     body = orjson.dumps(kpis.as_json())
