@@ -1,6 +1,7 @@
 """Exporting a project's plan with its present schedule."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
@@ -14,7 +15,7 @@ from services.projects import repository
 from services.projects.domain.ev_techniques import technique_of
 from services.projects.domain.mspdi.writing import mspdi_pieces
 from services.projects.domain.outline import outline_order
-from services.projects.domain.plan import Plan
+from services.projects.domain.plan import Baseline, Plan
 from services.projects.domain.primavera.breakdown import PREFIX
 from services.projects.domain.primavera.writing import xer_encoding, xer_lines
 from services.projects.domain.schedule import Schedule, ScheduledTask
@@ -99,24 +100,40 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
 
     Summaries have numbers of their own behind the prefix, if there is one.
     """
+    project_id: UUID = project["id"]
     plan = await load_plan(tx, project)
+    kinds = (TASK, PLAN_RESOURCE, ASSIGNMENT, CALENDAR)
+    rows = {kind.name: await repository.rows(tx, kind, project_id) for kind in kinds}
+    baselines = await file_baselines(tx, project_id)
+    items = await tx.fetch(ITEMS, tx.organization_id, project_id)
+
+    def renumbered() -> tuple[Plan, Schedule]:
+        numbered, tasks = _renumbered(plan, project, rows, baselines, prefix)
+        return numbered, _schedule(plan, items, tasks)
+
+    return await asyncio.to_thread(renumbered)
+
+
+def _renumbered(
+    plan: Plan,
+    project: asyncpg.Record,
+    rows: Mapping[str, Sequence[asyncpg.Record]],
+    baselines: Mapping[str, Mapping[int, Baseline]],
+    prefix: str,
+) -> tuple[Plan, dict[str, str]]:
+    """The plan under its numbers, and the numbers of its tasks."""
     loaded = {task.source_id: task for task in plan.tasks}
     order = outline_order({uid: task.parent_source_id for uid, task in loaded.items()})
     plan = replace(plan, tasks=tuple(loaded[uid] for uid in order))
-    project_id: UUID = project["id"]
-    rows = {kind.name: await repository.rows(tx, kind, project_id) for kind in (TASK, PLAN_RESOURCE, ASSIGNMENT)}
     resources, assignments = numbers(rows[PLAN_RESOURCE.name]), numbers(rows[ASSIGNMENT.name])
     summaries = {task.parent_source_id for task in plan.tasks} | {t.source_id for t in plan.tasks if t.is_summary}
     above = [row for row in rows[TASK.name] if prefix and str(row["id"]) in summaries]
     held = {row["id"] for row in above}
     tasks = numbers(above, prefix) | numbers([row for row in rows[TASK.name] if row["id"] not in held])
-    baselines = await file_baselines(tx, project_id)
     by_id = {str(row["id"]): row for each in rows.values() for row in each}
     names = {calendar.source_id for calendar in plan.calendars}
-    calendar_rows = await repository.rows(tx, CALENDAR, project_id)
-    calendars = {
-        row["source_id"]: number for row, number in zip(calendar_rows, numbers(calendar_rows).values(), strict=True)
-    }
+    by_row = numbers(rows[CALENDAR.name])
+    calendars = {row["source_id"]: by_row[str(row["id"])] for row in rows[CALENDAR.name]}
     for name in names - calendars.keys():
         calendars[name] = str(1 + max((int(number) for number in calendars.values()), default=0))
 
@@ -126,7 +143,7 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
     source = as_uuid(project["source_id"] or "")
     numbered = replace(
         plan,
-        source_guid=str(source or project_id),
+        source_guid=str(source or project["id"]),
         calendar_source_id=calendars[plan.calendar_source_id],
         calendars=tuple(
             replace(each, source_id=calendars[each.source_id], base_source_id=calendar_of(each.base_source_id))
@@ -183,11 +200,10 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
             for row in (by_id[each.source_id],)
         ),
     )
-    return numbered, await _schedule(tx, project_id, plan, tasks)
+    return numbered, tasks
 
 
-async def _schedule(tx: Transaction, project_id: UUID, plan: Plan, tasks: dict[str, str]) -> Schedule:
-    items = await tx.fetch(ITEMS, tx.organization_id, project_id)
+def _schedule(plan: Plan, items: Sequence[asyncpg.Record], tasks: Mapping[str, str]) -> Schedule:
     finish = max((item["early_finish"] for item in items), default=plan.finish or plan.start)
     return Schedule(
         plan.start,
