@@ -212,3 +212,10 @@ def test_what_is_no_table_of_tasks_says_why(content: bytes, code: str) -> None:
 def test_a_column_that_the_mapping_names_must_be_there() -> None:
     with pytest.raises(PlanFileError, match="mapping names for duration"):
         read("id,name\n1,a\n", Options(mapping={"id": "id", "duration": "Dauer"}))
+
+
+def test_where_nothing_can_be_taken_the_first_mistake_is_told() -> None:
+    with pytest.raises(PlanFileError, match=r"plan_without_start.*; row 2, column C: duration: not a duration"):
+        read("id,name,duration,start\n1,a,five,2026-03-02\n2,b,1d,\n")
+    with pytest.raises(PlanFileError, match=r"table_empty.*; row 2, column D: start: not a date"):
+        read("id,name,duration,start\n1,a,1d,never\n")

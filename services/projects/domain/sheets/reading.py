@@ -92,7 +92,7 @@ class _TableReader:
     def finish(self) -> Plan:
         """The plan; PlanFileError if there is no task, or nothing that says when it starts."""
         if not self._tasks:
-            raise PlanFileError("table_empty", "no row could be taken as a task")
+            raise PlanFileError("table_empty", f"no row could be taken as a task{self._first_mistake()}")
         if not {"unique_id", "id", "wbs"} & self._columns.keys():
             detail = "no column tells rows apart; they are known by their number, and an inserted row shifts all below"
             self._report.skip("file", "", "no_identifiers", detail)
@@ -102,7 +102,8 @@ class _TableReader:
             tasks = nested_by_code(self._tasks.values())
         start = self._options.start or min(self._dates, default=None)
         if start is None:
-            raise PlanFileError("plan_without_start", "no row names a date; name a project_id, whose start is known")
+            detail = "no row that could be read names a date; name a project_id, whose start is known"
+            raise PlanFileError("plan_without_start", f"{detail}{self._first_mistake()}")
         links = tuple(settle_links(self._links(), tasks, self._report))
         tasks = self._bound(tasks, links, start)
         people = self._people(tasks)
@@ -126,6 +127,11 @@ class _TableReader:
             minutes_per_week=5 * self._options.minutes_per_day,
             statements=statements_of(self._columns),
         )
+
+    def _first_mistake(self) -> str:
+        """Why the first row that was left out was: where nothing can be taken there is no report."""
+        first = next((each for each in self._report.finish() if each.row is not None), None)
+        return "" if first is None else f"; row {first.row}, column {first.column}: {first.detail}"
 
     def _links(self) -> list[Link]:
         names = self._codes | self._names
