@@ -19,6 +19,7 @@ from services.projects.domain.progress import Progress
 from services.projects.domain.project import ProjectStatus
 from services.projects.service import merging, projects, tasks
 from services.projects.service.progress import ProgressBatch
+from services.projects.service.stating import Stated, state_progress
 from shared.auth import Principal
 from shared.db import Context, Database, Transaction
 from shared.events import Received, envelope, subject_of
@@ -146,6 +147,11 @@ class Story:
             stated = Progress(at, None if percent is None else Decimal(percent), cost, **more)
             batch.take(found[project_id, task_id], stated, tx.context)
             await batch.write(tx)
+
+    async def state(self, project_id: UUID, *items: Stated) -> None:
+        """State progress of many tasks at once."""
+        async with self.projects.transaction(self.context) as tx:
+            await state_progress(tx, str(project_id), None, items, atomic=True)
 
     async def change_task(self, project_id: UUID, uid: str, **changes: object) -> None:
         """Change a task."""

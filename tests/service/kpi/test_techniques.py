@@ -13,7 +13,9 @@ from services.kpi.domain.moments import HistoryInterval
 from services.kpi.service.metrics import Series, metrics_over_time
 from services.projects.domain.ev_techniques import EvTechnique
 from services.projects.domain.plan import Task
+from services.projects.service.stating import Stated
 from shared.db import Context
+from shared.types import Money
 from tests.service.kpi.story import Story, fortnight, instant, later, moment, plan, task
 
 TECHNIQUE: Any = TypeAdapter(EvTechnique)
@@ -180,6 +182,33 @@ async def test_the_same_instant_again_keeps_what_is_not_said_anew(story: Story) 
     await story.push(project_id, "1", later(1), 70)
     await story.tell(project_id)
     assert await earned(story, project_id, later(1)) == "4000.00"
+
+
+async def test_what_is_stated_of_many_tasks_at_once_is_heard_as_if_stated_singly(story: Story) -> None:
+    """The same facts, in one chunked event and in events of their own, also heard in any order."""
+    projects = [await story.bring(plan(untouched())) for _ in range(2)]
+    stated = [("1", 1, 20), ("2", 1, 5), ("1", 3, 60), ("1", 2, 40), ("2", 3, 30), ("1", 3, 70)]
+    for uid, hours, percent in sorted(stated, key=lambda each: each[1]):
+        await story.push(projects[0], uid, later(hours), percent, "10.00")
+    cost = Money.model_validate({"amount": "10.00", "currency": "EUR"})
+    items = [
+        Stated(
+            "source_id",
+            uid,
+            {"percent_complete": Decimal(percent), "actual_cost": cost, "progress_at": later(hours)},
+        )
+        for uid, hours, percent in stated
+    ]
+    await story.state(projects[1], *items)
+    events = await story.events(projects[1])
+    assert [event.type for event in events if "progressed" in event.type] == []
+    await story.tell(projects[0])
+    await story.hear(reversed(events))
+    names = ("earned_value", "actual_cost", "earned_value_coverage")
+    for hours in range(4):
+        one, two = [await story.figures(key, *names, as_of=later(hours)) for key in projects]
+        assert one == two
+    assert await earned(story, projects[1], later(3)) == "10000.00"
 
 
 KINDS = st.one_of(
