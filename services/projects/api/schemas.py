@@ -171,6 +171,16 @@ class TaskFields(Schema):
     """A point in time rather than work."""
     duration_minutes: Duration = 0
     """Working minutes (480 = one day of eight hours)."""
+    is_elapsed_duration: Flag = False
+    """The duration runs around the clock."""
+    is_active: Flag = True
+    """Inactive tasks are not scheduled and hold nobody, nor do those below them."""
+    is_manual: Flag = False
+    """Scheduled by hand: it lies at its planned dates, if it has a planned start, whatever its links say."""
+    planned_start: Instant | None = None
+    """Where a task scheduled by hand starts."""
+    planned_finish: Instant | None = None
+    """Where it finishes; null: as long after its start as it lasts."""
     work_minutes: Count = 0
     """Effort in working minutes."""
     priority: Priority = 500
@@ -233,6 +243,16 @@ class TaskUpdate(StatedFields):
     """A point in time rather than work."""
     duration_minutes: Duration = absent()
     """Working minutes."""
+    is_elapsed_duration: Flag = absent()
+    """The duration runs around the clock."""
+    is_active: Flag = absent()
+    """Inactive tasks are not scheduled and hold nobody, nor do those below them."""
+    is_manual: Flag = absent()
+    """Scheduled by hand: it lies at its planned dates, if it has a planned start, whatever its links say."""
+    planned_start: Instant | None = None
+    """Where a task scheduled by hand starts; null clears."""
+    planned_finish: Instant | None = None
+    """Where it finishes; null: as long after its start as it lasts."""
     work_minutes: Count = absent()
     """Effort in working minutes."""
     priority: Priority = absent()

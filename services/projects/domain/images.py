@@ -141,9 +141,9 @@ class TaskRead(TaskProgressRead):
     deadline: datetime | None
     """When it should be finished."""
     planned_start: datetime | None
-    """Start as the file said."""
+    """Start as a file or a request said; where a task scheduled by hand lies."""
     planned_finish: datetime | None
-    """Finish as the file said."""
+    """Finish as a file or a request said."""
     percent_complete: float
     """Progress of duration, 0 to 100."""
     physical_percent_complete: float
@@ -328,9 +328,9 @@ class AssignmentRead(Schema):
     actual_cost: Money
     """Cost incurred."""
     planned_start: datetime | None
-    """Start as the file said."""
+    """Start as a file or a request said; where a task scheduled by hand lies."""
     planned_finish: datetime | None
-    """Finish as the file said."""
+    """Finish as a file or a request said."""
     created_at: datetime
     """When it was created, UTC."""
     updated_at: datetime

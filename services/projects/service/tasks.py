@@ -42,6 +42,11 @@ from shared.types import Money
 SCHEDULING = frozenset(
     {
         "duration_minutes",
+        "is_elapsed_duration",
+        "is_active",
+        "is_manual",
+        "planned_start",
+        "planned_finish",
         "constraint_type",
         "constraint_date",
         "deadline",
@@ -61,7 +66,7 @@ DATELESS = frozenset({"as_soon_as_possible", "as_late_as_possible"})
 
 
 def _local(fields: dict[str, object], zone: str) -> None:
-    for name in ("constraint_date", "deadline"):
+    for name in ("constraint_date", "deadline", "planned_start", "planned_finish"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
             fields[name] = wall_time(moment, zone)
@@ -74,6 +79,7 @@ def new_task(
     fields = dict(values)
     custom_fields.settle_new(known, fields)
     _local(fields, project["time_zone"])
+    _check_planned(fields)
     _settle_measure(fields)
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
@@ -86,6 +92,7 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
     """Return the columns of a task that changes set but for its progress; raises ValidationFailed."""
     fields = {name: value for name, value in changes.items() if name not in STATED}
     _local(fields, project["time_zone"])
+    _check_planned({name: row[name] for name in ("planned_start", "planned_finish")} | fields)
     _settle_measure(fields)
     kind = fields.get("constraint_type", row["constraint_type"])
     if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
@@ -97,6 +104,12 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
     if isinstance(work, int):
         fields["remaining_work_minutes"] = max(work - row["actual_work_minutes"], 0)
     return fields
+
+
+def _check_planned(fields: Mapping[str, object]) -> None:
+    start, finish = fields.get("planned_start"), fields.get("planned_finish")
+    if isinstance(start, datetime) and isinstance(finish, datetime) and finish < start:
+        raise ValidationFailed(errors=[FieldError("/planned_finish", "planned_finish", "lies before planned_start")])
 
 
 def _settle_measure(fields: dict[str, object]) -> None:

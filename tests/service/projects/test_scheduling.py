@@ -123,3 +123,25 @@ async def test_float_paths_lead_to_a_task(story: Story) -> None:
 async def test_a_plan_that_cannot_be_scheduled_has_no_paths(story: Story, director: httpx2.AsyncClient) -> None:
     empty = (await director.post("/v1/projects", json={"name": "Empty"})).json()["id"]
     assert (await director.get(f"/v1/projects/{empty}/schedule/float-paths")).json()["paths"] == []
+
+
+async def test_a_task_by_hand_stays_and_drives_and_an_inactive_one_holds_nobody(story: Story) -> None:
+    path = f"{story.path}/tasks/{story.ids['a']}"
+    by_hand = {"is_manual": True, "planned_start": "2026-01-12T08:00:00Z"}
+    made = await story.client.patch(path, json=by_hand, headers={"if-match": '"1"', **PATCH})
+    assert (made.status_code, made.json()["planned_start"]) == (200, "2026-01-12T08:00:00+00:00")
+    starts = await story.starts()
+    assert (starts["a"], starts["c"]) == ("01-12T08:00", "01-13T08:00")
+    before = {"planned_finish": "2026-01-09T17:00:00Z"}
+    wrong = await story.client.patch(path, json=before, headers={"if-match": '"2"', **PATCH})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/planned_finish")
+    idle = await story.client.patch(path, json={"is_active": False}, headers={"if-match": '"2"', **PATCH})
+    assert idle.status_code == 200
+    assert (await story.starts())["c"] == "01-05T08:00"
+
+
+async def test_an_elapsed_duration_runs_through_the_night(story: Story) -> None:
+    body = {"name": "Cure", "duration_minutes": 1440, "is_elapsed_duration": True}
+    assert (await story.client.post(f"{story.path}/tasks", json=body)).status_code == 201
+    items = (await story.client.get(f"{story.path}/schedule")).json()["items"]
+    assert next(item["early_finish"] for item in items if item["name"] == "Cure") == "2026-01-06T08:00:00+00:00"
