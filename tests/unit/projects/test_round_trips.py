@@ -42,7 +42,8 @@ ALSO_SATURDAYS = WorkingCalendar(
     (CalendarException(date(2026, 4, 3), date(2026, 4, 6), (), "Easter"),),
 )
 LETTERS = st.characters(
-    exclude_categories=("Cs", "Cc", "Cn", "Co"), exclude_characters="\u202a\u202b\u202c\u202d\u202e"
+    exclude_categories=("Cs", "Cc", "Cn", "Co"),
+    exclude_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
 )
 
 
