@@ -232,6 +232,8 @@ class Plan:
     conventions: Conventions = MICROSOFT_PROJECT
     statements: Mapping[str, tuple[Statement, ...]] | None = None
     """What a table says of a project that is there already, by kind of row; None: the file says all of everything."""
+    inferred: frozenset[tuple[str, str]] = frozenset()
+    """Columns of tasks that a table has no values of: they follow from others, and state nothing of their own."""
 
     @property
     def last_date(self) -> date:

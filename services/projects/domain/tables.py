@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.projects.domain.fields import Row, label
 from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import Schedule
 from services.projects.domain.workbook_writing import Cell
@@ -28,6 +29,7 @@ LETTERS: Final = {
     LinkType.START_TO_FINISH: "SF",
 }
 UNITS: Final = {LagUnit.WORKING: "m", LagUnit.ELAPSED: "em", LagUnit.PERCENT: "%", LagUnit.ELAPSED_PERCENT: "e%"}
+MAX_ID: Final = 128
 LINE: Final = 73  # octets of a line of iCalendar before it is folded
 
 
@@ -80,6 +82,15 @@ def safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def is_plain_name(name: str | None) -> bool:
+    """Whether a table can call a task so: read again it is the same name, also among predecessors."""
+    if not name or {",", ";"} & set(name) or name.endswith(":"):
+        return False
+    row = Row()
+    row.texts["id"] = name
+    return name == label(row, "id", limit=MAX_ID)
+
+
 def _text(value: Cell) -> str:
     if value is None:
         return ""
@@ -89,7 +100,7 @@ def _text(value: Cell) -> str:
 
 
 def _predecessor(link: Link) -> str:
-    lag = f"{link.lag:+}{UNITS[link.lag_unit]}" if link.lag else ""
+    lag = f"{link.lag:+}{UNITS[link.lag_unit]}" if link.lag or link.lag_unit is not LagUnit.WORKING else ""
     return f"{link.predecessor}{LETTERS[link.type]}{lag}"
 
 

@@ -21,6 +21,8 @@ OFFICE: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relations
 PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 KINDS: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+MOMENT_CODE: Final = r"yyyy\-mm\-dd\ hh:mm"
+"""How our cells show a date and time: with this, midnight is a time of day and not a day without one."""
 PARTS: Final = {
     "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -33,7 +35,7 @@ PARTS: Final = {
     f'<Relationship Id="r1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
     f'<Relationship Id="r2" Type="{OFFICE}/styles" Target="styles.xml"/></Relationships>',
     "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">'
-    '<numFmts count="1"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd\\ hh:mm"/></numFmts>'
+    f'<numFmts count="1"><numFmt numFmtId="164" formatCode="{MOMENT_CODE}"/></numFmts>'
     '<fonts count="2"><font/><font><b/></font></fonts>'
     '<fills count="2"><fill><patternFill patternType="none"/></fill>'
     '<fill><patternFill patternType="gray125"/></fill></fills>'

@@ -19,7 +19,7 @@ from services.projects.domain.plan import Baseline, Plan
 from services.projects.domain.primavera.breakdown import PREFIX
 from services.projects.domain.primavera.writing import xer_encoding, xer_lines
 from services.projects.domain.schedule import Schedule, ScheduledTask
-from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, task_rows
+from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, is_plain_name, task_rows
 from services.projects.domain.workbook_writing import xlsx_pieces
 from services.projects.entities import ASSIGNMENT, CALENDAR, PLAN_RESOURCE, TASK
 from services.projects.service.file_baselines import file_baselines
@@ -47,7 +47,7 @@ async def export_plan(tx: Transaction, project: asyncpg.Record, kind: str, *, ra
 
     Without rates, and what they follow from, unless asked for.
     """
-    plan, schedule = await _numbered(tx, project, PREFIX if kind == "xer" else "")
+    plan, schedule = await _numbered(tx, project, PREFIX if kind == "xer" else "", named=kind in {"csv", "xlsx"})
     if not rates:
         plan = _without_rates(plan)
     return _gathered(_written(plan, schedule, kind, project))
@@ -95,10 +95,10 @@ def _written(plan: Plan, schedule: Schedule, kind: str, project: asyncpg.Record)
         yield line.encode(encoding)
 
 
-async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tuple[Plan, Schedule]:
+async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str, *, named: bool) -> tuple[Plan, Schedule]:
     """The plan under the whole numbers that its rows came with, new ones for rows without, and its schedule.
 
-    Summaries have numbers of their own behind the prefix, if there is one.
+    Summaries have numbers of their own behind the prefix, if there is one; named tasks keep names that are no numbers.
     """
     project_id: UUID = project["id"]
     plan = await load_plan(tx, project)
@@ -108,7 +108,7 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str) -> tu
     items = await tx.fetch(ITEMS, tx.organization_id, project_id)
 
     def renumbered() -> tuple[Plan, Schedule]:
-        numbered, tasks = _renumbered(plan, project, rows, baselines, prefix)
+        numbered, tasks = _renumbered(plan, project, rows, baselines, prefix, named=named)
         return numbered, _schedule(plan, items, tasks)
 
     return await asyncio.to_thread(renumbered)
@@ -120,6 +120,8 @@ def _renumbered(
     rows: Mapping[str, Sequence[asyncpg.Record]],
     baselines: Mapping[str, Mapping[int, Baseline]],
     prefix: str,
+    *,
+    named: bool,
 ) -> tuple[Plan, dict[str, str]]:
     """The plan under its numbers, and the numbers of its tasks."""
     loaded = {task.source_id: task for task in plan.tasks}
@@ -130,6 +132,8 @@ def _renumbered(
     above = [row for row in rows[TASK.name] if prefix and str(row["id"]) in summaries]
     held = {row["id"] for row in above}
     tasks = numbers(above, prefix) | numbers([row for row in rows[TASK.name] if row["id"] not in held])
+    if named:
+        tasks |= {str(row["id"]): row["source_id"] for row in rows[TASK.name] if is_plain_name(row["source_id"])}
     by_id = {str(row["id"]): row for each in rows.values() for row in each}
     names = {calendar.source_id for calendar in plan.calendars}
     by_row = numbers(rows[CALENDAR.name])

@@ -1,6 +1,6 @@
 """What merging does to the rows of any kind, and how the tasks of a file are recognized."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -26,23 +26,40 @@ KINDS: Final = {"link": "dependency"}  # what the reader of files calls otherwis
 def recognized(tasks: Sequence[Task], rows: Sequence[Record]) -> dict[Hashable, Record]:
     """Return the rows by the file's ids of their tasks; those that the file does not hold by their own ids.
 
-    A row that was made here is recognized by its id, which exports carry as its GUID, else by the file's identifier.
+    A row whose identifier the file does not hold is recognized by our id, which exports carry as its GUID: made here,
+    or exported under another number because the format has no place for its own.
     """
     in_file = {task.source_id for task in tasks}
     by_source = {row["source_id"]: row for row in rows if row["source_id"] is not None}
-    made_here = {
-        str(row["id"]): row
-        for row in rows
-        if not row["is_imported"] and (row["source_id"] is None or row["source_id"] not in in_file)
-    }
+    renamed = {str(row["id"]): row for row in rows if row["source_id"] is None or row["source_id"] not in in_file}
     found: dict[Hashable, Record] = {}
     claimed: set[UUID] = set()
     for task in tasks:
-        row = made_here.pop(task.guid or "", None) or by_source.get(task.source_id)
+        row = renamed.pop(task.guid or "", None) or by_source.get(task.source_id)
         if row is not None:
             found[task.source_id] = row
             claimed.add(row["id"])
     return found | {row["id"]: row for row in rows if row["id"] not in claimed and row["source_id"] is not None}
+
+
+def shares_told(rows: Iterable[Record], wanted: Mapping[Hashable, tuple[str, Row]]) -> dict[Hashable, Record]:
+    """Return by task and resource the shares that a table can tell; those of nobody it cannot, and they stay.
+
+    Several of a resource in one task are told by their sum: while it is theirs they stay, else one is left of them.
+    """
+    together: dict[Hashable, list[Record]] = {}
+    for row in rows:
+        if row["resource_id"] is not None:
+            together.setdefault((row["task_id"], row["resource_id"]), []).append(row)
+    found: dict[Hashable, Record] = {}
+    for key, (first, *others) in together.items():
+        found[key] = first
+        values = wanted[key][1] if key in wanted else {}
+        if others and values.get("units") == sum(row["units"] for row in (first, *others)):
+            values["units"] = first["units"]
+        else:
+            found |= {(key, row["id"]): row for row in others}
+    return found
 
 
 class RowMerge:
@@ -57,13 +74,13 @@ class RowMerge:
         """Return what the file holds of a kind but could not be read: it is not gone."""
         return {s.source_id for s in self.plan.skipped if KINDS.get(s.kind, s.kind) == kind}
 
-    def settled(self, kind: Entity, row: Record | None, values: Row) -> Row:
+    def settled(self, kind: Entity, row: Record | None, source_id: str, values: Row) -> Row:
         """Return a row's values, those that the file does not state, or that have not changed, as they are."""
         if row is None or self.plan.statements is None:
             return values
         taken: set[str] = set()
         for each in self.plan.statements.get(kind.name, ()):
-            if any(row[name] != values[name] for name in each.stated):
+            if any(row[name] != values[name] and (source_id, name) not in self.plan.inferred for name in each.stated):
                 taken |= each.stated | each.derived
         return {name: value if name in taken else row[name] for name, value in values.items()}
 
@@ -89,7 +106,7 @@ class RowMerge:
         for number, (key, (source_id, stated)) in enumerate(wanted.items()):
             await breathe(number)
             row = present.get(key)
-            values = self.settled(kind, row, stated)
+            values = self.settled(kind, row, source_id, stated)
             if row is None:
                 identifier, action = identify.get(key) or uuid7(), "created"
             else:

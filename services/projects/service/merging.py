@@ -24,7 +24,7 @@ from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column
 from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_calendars import same_calendars
-from services.projects.service.merge_rows import KINDS, RowMerge, recognized
+from services.projects.service.merge_rows import KINDS, RowMerge, recognized, shares_told
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
@@ -226,8 +226,9 @@ class _Merge(RowMerge):
             if identifiers[task.source_id] in above_hand_made:
                 values["is_summary"] = True
             row = present.get(task.source_id)
-            if row is not None and not row["is_imported"] and row["source_id"] != task.source_id:
-                values |= {"source_id": row["source_id"], "is_imported": False}  # made here, and it stays so
+            if row is not None and row["source_id"] != task.source_id:
+                # Recognized by its GUID: it keeps its name, and is made here if it was.
+                values |= {"source_id": row["source_id"], "is_imported": row["is_imported"]}
             if row is not None and in_order:
                 values["position"] = row["position"]
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
@@ -370,6 +371,6 @@ class _Merge(RowMerge):
         present = await self.present(ASSIGNMENT, lambda row: row["source_id"])
         if self.plan.statements is not None:
             # A table tells a share by its task and its resource.
-            present = {(row["task_id"], row["resource_id"]): row for row in present.values()}
             wanted = {(values["task_id"], values["resource_id"]): (name, values) for name, values in wanted.values()}
+            present = shares_told(present.values(), wanted)
         await self.rows(ASSIGNMENT, present, wanted, may_go=lambda row: row["task_id"] not in unclear)

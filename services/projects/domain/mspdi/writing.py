@@ -73,7 +73,7 @@ def mspdi_pieces(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> Iter
         "LastSaved": plan.status_date,
         "ScheduleFromStart": not plan.conventions.schedules_from_finish,
         "StartDate": plan.start,
-        "FinishDate": schedule.project_finish,
+        "FinishDate": plan.finish or schedule.project_finish,
         "CriticalSlackLimit": plan.conventions.critical_float_minutes // plan.minutes_per_day,
         "CurrencyDigits": 2,
         "CurrencySymbol": SYMBOLS.get(plan.currency, plan.currency),

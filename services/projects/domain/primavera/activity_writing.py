@@ -154,7 +154,8 @@ def assignment_record(each: Assignment, task: Task, project: str, *, is_work: bo
         remaining = each.units - actual
     return {
         "taskrsrc_id": each.source_id, "task_id": each.task_source_id, "proj_id": project,
-        "cost_qty_link_flag": True, "role_id": None, "rsrc_id": each.resource_source_id, "remain_qty": remaining,
+        "cost_qty_link_flag": True, "role_id": None if each.resource_source_id else 1,
+        "rsrc_id": each.resource_source_id, "remain_qty": remaining,
         "target_qty": actual + remaining, "remain_qty_per_hr": each.units, "target_qty_per_hr": each.units,
         "act_ot_qty": Decimal(0), "act_reg_qty": actual, "target_cost": each.cost,
         "act_reg_cost": each.actual_cost, "act_ot_cost": Decimal(0), "remain_cost": each.cost - each.actual_cost,

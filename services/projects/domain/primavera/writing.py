@@ -24,6 +24,11 @@ from services.projects.domain.schedule import Schedule
 from shared.working_time import WorkingCalendar
 
 PROJECT: Final = "1"
+ROLE: Final[Record] = {
+    "role_id": 1, "parent_role_id": None, "seq_num": 1, "role_name": "Unassigned", "role_short_name": "Unassigned",
+    "pobs_id": None, "def_cost_qty_link_flag": True, "cost_qty_type": "QT_Hour", "role_descr": None,
+    "last_checksum": None,
+}  # fmt: skip
 SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 _LAGS: Final = {kind: name for name, kind in LAG_CALENDARS.items()}
 _FLOATS: Final = {kind: name for name, kind in FLOAT_TYPES.items()}
@@ -80,7 +85,10 @@ class _Writer:
         self.clock = str(1 + max(int(uid) for uid in known))
         if any(task.is_elapsed_duration for task in self.tasks.values()):
             self.calendars.append(around_the_clock(self.clock))
-        self.works = {each.source_id: each.type is ResourceType.WORK for each in plan.resources}
+        # Work of nobody is that of a role, as in Primavera.
+        self.works: dict[str | None, bool] = {None: True} | {
+            each.source_id: each.type is ResourceType.WORK for each in plan.resources
+        }
         self.booked = [
             each
             for each in plan.assignments
@@ -96,6 +104,8 @@ class _Writer:
         yield "CALENDAR", map(self._calendar, self.calendars)
         yield "SCHEDOPTIONS", [_options(self.plan.conventions)]
         yield "PROJWBS", self._breakdown()
+        if any(each.resource_source_id is None for each in self.booked):
+            yield "ROLES", [ROLE]
         yield "RSRC", (_resource(number, each) for number, each in resources)
         yield "RSRCRATE", (self._rate(number, each) for number, each in resources if _is_rated(each))
         yield "TASK", self._tasks()
@@ -106,7 +116,7 @@ class _Writer:
             "TASKRSRC",
             (
                 assignment_record(
-                    each, self.tasks[each.task_source_id], PROJECT, is_work=self.works[each.resource_source_id or ""]
+                    each, self.tasks[each.task_source_id], PROJECT, is_work=self.works[each.resource_source_id]
                 )
                 for each in self.booked
             ),

@@ -44,6 +44,9 @@ class Reader:
             raise CellError("a predecessor longer than any")
         if text in self.known:
             return Link(self.known[text], successor)
+        match = _TYPE.fullmatch(text)
+        if match and match["id"] in self.known:  # what looks like a lag may be of its name: A-10FS
+            return Link(self.known[match["id"]], successor, TYPES[match["type"].upper()])
         kind, lag, unit = LinkType.FINISH_TO_START, 0, LagUnit.WORKING
         if match := _LAG.fullmatch(text):
             text = match["before"]

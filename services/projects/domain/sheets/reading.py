@@ -22,6 +22,7 @@ from services.projects.domain.sheets.values import CellError
 from services.projects.domain.xml_guard import PlanFileError
 
 MAX_LEVEL: Final = Decimal(1000)
+_FOLLOWING: Final = ("actual_start", "actual_finish")  # from the percent complete, where their cells are empty
 
 
 def read_table(rows: Rows, options: Options, *, decimal_comma: bool) -> Plan:
@@ -50,6 +51,7 @@ class _TableReader:
         self._codes: dict[str, str] = {}  # the same by WBS code, where nothing else is called so
         self._numbers: dict[str, int] = {}  # the row of each task
         self._cells: dict[str, tuple[str, str]] = {}  # predecessors and resources of each task, as written
+        self._inferred: set[tuple[str, str]] = set()
         self._count = 0
         self._dates: list[datetime] = []
 
@@ -74,6 +76,7 @@ class _TableReader:
         if row.mistakes:
             self._rows.append((level, None))
             return
+        self._inferred |= {(uid, each) for each in _FOLLOWING if getattr(task, each) is not None and each not in row}
         self._tasks[uid] = task
         self._rows.append((level, task))
         self._numbers[uid] = number
@@ -126,6 +129,7 @@ class _TableReader:
             minutes_per_day=self._options.minutes_per_day,
             minutes_per_week=5 * self._options.minutes_per_day,
             statements=statements_of(self._columns),
+            inferred=frozenset(self._inferred),
         )
 
     def _first_mistake(self) -> str:

@@ -13,13 +13,12 @@ from services.projects.domain.plan import ConstraintType, Task
 from services.projects.domain.sheets import values
 from services.projects.domain.sheets.headers import Column
 from services.projects.domain.sheets.values import CellError
-from services.projects.domain.tables import FORMULA_STARTS
+from services.projects.domain.tables import FORMULA_STARTS, MAX_ID
 from shared.working_time import WorkingTime, compile_calendars, minute_of
 
 MORNING: Final = time(8)
 EVENING: Final = time(17)
 MAX_CELL: Final = 200  # characters of a value that is no text
-MAX_ID: Final = 128
 HUNDRED: Final = Decimal(100)
 _FINISHES: Final = frozenset(
     {

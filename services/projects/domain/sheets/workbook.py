@@ -82,7 +82,7 @@ class Workbook:
             if (path := relations.kinds.get(kind)) in self._names:
                 self._read(str(path), part)
         origin = datetime(1904, 1, 1) if sheets.since_1904 else datetime(1899, 12, 30)  # noqa: DTZ001 - wall time
-        cells = Cells(Context(strings.strings, styles.dates, styles.percents, origin))
+        cells = Cells(Context(strings.strings, styles.dates, styles.moments, styles.percents, origin))
         path = relations.targets.get(relation, "")
         for piece in self._pieces(path):
             cells.feed(piece)

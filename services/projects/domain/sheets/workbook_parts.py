@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from services.projects.domain.sheets.delimited import MAX_COLUMNS
+from services.projects.domain.workbook_writing import MOMENT_CODE
 from services.projects.domain.xml_guard import NAMESPACE_SEPARATOR, XmlGuard
 
 MAX_STRINGS: Final = 1_000_000
@@ -67,6 +68,7 @@ class Styles(Part):
         self._codes: dict[str, str] = {}
         self._in_cells = False
         self.dates: set[str] = set()
+        self.moments: set[str] = set()  # of the dates those that have a time of day, though it be midnight
         self.percents: set[str] = set()
         self._count = 0
 
@@ -89,6 +91,8 @@ class Styles(Part):
             self.percents.add(style)
         elif known in _BUILT_IN_DATES or re.search(r"[dy]|m{3}|h", code):
             self.dates.add(style)
+            if self._codes.get(number) == MOMENT_CODE:
+                self.moments.add(style)
 
 
 class Strings(Part):
@@ -125,6 +129,7 @@ class Context:
 
     strings: list[str]
     dates: set[str]
+    moments: set[str]
     percents: set[str]
     origin: datetime
 
@@ -205,9 +210,9 @@ class Cells(Part):
         if is_date and 0 <= value < 3_000_000:
             # To the minute: what is stored is a fraction of a day.
             minutes = int((value * 1440).to_integral_value())
-            return (self._context.origin + timedelta(minutes=minutes)).strftime(
-                "%Y-%m-%d" if minutes % 1440 == 0 else "%Y-%m-%dT%H:%M"
-            )
+            is_day = minutes % 1440 == 0 and self._style not in self._context.moments
+            found = self._context.origin + timedelta(minutes=minutes)
+            return found.strftime("%Y-%m-%d" if is_day else "%Y-%m-%dT%H:%M")
         if is_percent:
             return f"{value * 100:f}%"
         # Binary fractions have 15 digits that mean something.
