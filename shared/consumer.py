@@ -25,7 +25,7 @@ from shared.dead_letters import Letter, exhume, reason_of
 from shared.errors import Overloaded
 from shared.events import Received, Unreadable, organization_of
 from shared.faults import fault
-from shared.inbox import EVENT_AT_FAULT, GAP_SECONDS, RETRY_SECONDS, Arrival, Gate, HandlerCut, HandlerFailed
+from shared.inbox import EVENT_AT_FAULT, GAP_SECONDS, HOPELESS, RETRY_SECONDS, Arrival, Gate, HandlerCut, HandlerFailed
 from shared.lifecycle import Backoff
 from shared.messaging import AnySubscription
 from shared.parked import resume
@@ -205,16 +205,16 @@ class Consumer:
                     exc_info=cause,
                 )
                 tell_failure(self.name, arrivals[0], time.perf_counter() - started, cause)
-                await self._fail(context, arrivals[0], reason_of(cause))
+                await self._fail(context, arrivals[0], reason_of(cause), hopeless=isinstance(cause, HOPELESS))
 
     async def _halves(self, context: Context, arrivals: Sequence[Arrival], *, cut_is_failure: bool) -> None:
         middle = len(arrivals) // 2
         await self._settle(context, arrivals[:middle], cut_is_failure=cut_is_failure)
         await self._settle(context, arrivals[middle:], cut_is_failure=cut_is_failure)
 
-    async def _fail(self, context: Context, arrival: Arrival, reason: str) -> None:
+    async def _fail(self, context: Context, arrival: Arrival, reason: str, *, hopeless: bool = False) -> None:
         async with self._database.transaction(context) as tx:
-            await self.gate.fail(tx, arrival, reason)
+            await self.gate.fail(tx, arrival, reason, hopeless=hopeless)
 
     async def _bury_unreadable(self, context: Context, messages: Sequence[Message]) -> None:
         """Keep messages of which not even the place in an aggregate is known."""

@@ -8,7 +8,8 @@ replica the broker delivers:
 - A version at or below the position has had its effect and is skipped.
 - A later version is parked in the database until its predecessors came. The broker is told that it is delivered: what
   waits here holds up nobody else, and no redelivery timer or delivery window bounds how long or how much may wait.
-- When a version fails, it is parked with the time of its next try, and what follows in its aggregate waits behind it.
+- When a version fails, it is parked with the time of its next try, and what follows in its aggregate waits behind it;
+  what fails for values that PostgreSQL does not take is a dead letter at once.
 - When predecessors do not come for GAP_SECONDS (the stream has lost them), they are passed over, and the versions are
   remembered in `inbox_gap`: should a repair bring them later, they still take effect.
 """
@@ -60,6 +61,8 @@ EVENT_AT_FAULT: Final = (
     asyncpg.InFailedSQLTransactionError,
 )
 """What an event's own effect raises, at the latest at the commit; all else is the database's trouble."""
+HOPELESS: Final = (asyncpg.DataError,)
+"""What the same event raises at each try: a value that PostgreSQL does not take. It becomes a dead letter at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +180,17 @@ class Gate:
             CONSUMER_DEAD.labels(self.consumer).inc()
             log.error("consumer.dead_letter", consumer=self.consumer, subject=arrival.letter.subject, reason=reason)
 
-    async def fail(self, tx: Transaction, arrival: Arrival, reason: str) -> None:
-        """Note an event's first failed try: it waits for the next one, and its aggregate behind it."""
+    async def fail(self, tx: Transaction, arrival: Arrival, reason: str, *, hopeless: bool = False) -> None:
+        """Note an event's first failed try: it waits for the next one, and its aggregate behind it, or has none."""
         places = await self.lock(tx, {arrival.aggregate_id})
         place = places[arrival.aggregate_id]
         if arrival.version <= place.version:
             # It came late into a passed-over gap, where nothing waits for it: there is no order to keep.
             if await self._late(tx, [arrival]):
                 await self.bury(tx, arrival, reason)
+        elif hopeless and not place.waiting and arrival.version == place.version + 1:
+            await self.bury(tx, arrival, reason)
+            place.version, place.changed = arrival.version, True
         else:
             pause = self.retry_seconds[0] if self.retry_seconds else 0.0
             await self._park(tx, [arrival], places, reason=reason, retry=pause)

@@ -14,7 +14,7 @@ from shared.arrivals import tell, tell_failure
 from shared.db import Context, Database, Transaction
 from shared.dead_letters import Letter, reason_of
 from shared.faults import fault
-from shared.inbox import EVENT_AT_FAULT, GAPS, Arrival, Gate, Place
+from shared.inbox import EVENT_AT_FAULT, GAPS, HOPELESS, Arrival, Gate, Place
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +56,17 @@ async def resume(gate: Gate, database: Database, context: Context, aggregate_id:
             if most > 1:
                 most = 1
                 continue
+            cause = error.__cause__ or error
             async with database.transaction(context) as tx:
-                await _note_failure(gate, tx, aggregate_id, reason_of(error.__cause__ or error))
+                if isinstance(cause, HOPELESS):
+                    await _give_up(gate, tx, aggregate_id, read, reason_of(cause))
+                else:
+                    await _note_failure(gate, tx, aggregate_id, reason_of(cause))
             continue
         most = AT_ONCE
         tell(gate.consumer, step.applied, time.perf_counter() - started)
         if step.alone is not None:
-            await _try_alone(gate, database, context, step.alone, _arrival(step.alone, read))
+            await _try_alone(gate, database, context, step.alone, read)
         elif step.done or step.again is not None:
             return step.again
 
@@ -100,8 +104,9 @@ async def _step(gate: Gate, tx: Transaction, aggregate_id: UUID, read: Read, mos
     return Step(applied=arrivals)
 
 
-async def _try_alone(gate: Gate, database: Database, context: Context, head: Parked, arrival: Arrival) -> None:
+async def _try_alone(gate: Gate, database: Database, context: Context, head: Parked, read: Read) -> None:
     """Try an event again that failed before; its try is counted already, should it take the process with it."""
+    arrival = _arrival(head, read)
     aggregate_id = arrival.aggregate_id
     started = time.perf_counter()
     try:
@@ -117,6 +122,9 @@ async def _try_alone(gate: Gate, database: Database, context: Context, head: Par
         log.warning("consumer.retry_failed", consumer=gate.consumer, attempts=head.attempts + 1, exc_info=cause)
         tell_failure(gate.consumer, arrival, time.perf_counter() - started, cause)
         async with database.transaction(context) as tx:
+            if isinstance(cause, HOPELESS):
+                await _give_up(gate, tx, aggregate_id, read, reason_of(cause))
+                return
             await tx.execute(
                 "update inbox_parked set reason = $5"
                 " where organization_id = $1 and producer = $2 and aggregate_id = $3 and version = $4",
@@ -237,3 +245,12 @@ async def _note_failure(gate: Gate, tx: Transaction, aggregate_id: UUID, reason:
         pause,
         reason,
     )
+
+
+async def _give_up(gate: Gate, tx: Transaction, aggregate_id: UUID, read: Read, reason: str) -> None:
+    """Put the first parked event, if it is the next, into the dead letters."""
+    places = await gate.lock(tx, {aggregate_id})
+    rows, _ = await _parked(gate, tx, aggregate_id, places[aggregate_id].version)
+    if rows and rows[0].version == places[aggregate_id].version + 1:
+        await gate.bury(tx, _arrival(rows[0], read), reason)
+        await _move(gate, tx, places, aggregate_id, rows[0].version)

@@ -176,6 +176,45 @@ async def test_a_handler_that_swallows_a_database_error_becomes_a_dead_letter_to
     assert await flow.count("dead_letter") == 1
 
 
+@pytest.mark.parametrize("way", ["in order", "out of order", "at a later try"])
+async def test_what_postgresql_cannot_take_is_a_dead_letter_at_once(flow: Flow, way: str) -> None:
+    """No try can do better, so nothing waits behind it."""
+    project = uuid7()
+
+    class Overflowing(Ear):
+        async def hear(self, tx: Transaction, events: Sequence[ReadEvent[NoteRead]]) -> None:
+            await super().hear(tx, events)
+            if any(read.data.text == "bad" for read in events):
+                await tx.execute("select $1::int", 2**31)
+
+    flow.ear = Overflowing()
+    flow.retry_seconds = (0.05, 600.0) if way == "at a later try" else (600.0,)
+    flow.ear.failing = {"bad": 1} if way == "at a later try" else {}
+
+    async def has_failed() -> bool:
+        return not flow.ear.failing.get("bad")
+
+    async with flow.everything():
+        if way == "out of order":
+            await flow.deliver(project, 2, "bad")
+            await flow.deliver(project, 3, "behind")
+            await eventually(flow.nothing_unanswered)
+            await flow.deliver(project, 1, "good")
+        else:
+            await flow.deliver(project, 1, "good")
+            await eventually(flow.has_heard(1))
+            await flow.deliver(project, 2, "bad")
+            await eventually(has_failed)
+            await flow.deliver(project, 3, "behind")
+        await eventually(flow.has_heard(2))
+    assert [text for _, text in await flow.heard(project)] == ["good", "behind"]
+    async with flow.consumed.transaction(flow.context) as tx:
+        (letter,) = await dead_letters(tx)
+    assert "int32" in letter.reason
+    assert await flow.position(project) == 3
+    assert await flow.count("inbox_parked") == 0
+
+
 async def test_hundreds_of_events_behind_a_failing_one_block_nobody_else(flow: Flow) -> None:
     project, other = uuid7(), uuid7()
     flow.retry_seconds = (60.0,)
