@@ -3,7 +3,8 @@
 Duration and work each are a whole of actual and remaining, of which percent complete is the actual share. Who states
 one of them moves the other along, as Microsoft Project does, unless the statement says both. A task that has begun
 without an actual start began when it was scheduled to, and one that is complete without an actual finish ended when it
-was scheduled to; less than complete is not finished, and back to nothing is not begun.
+was scheduled to; less than complete is not finished, and back to nothing is not begun. What has ended lasted from its
+start to its finish, in the working time of its calendar, unless the statement says how long.
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +13,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-HUNDRED: Final = Decimal(100)
-_STEP: Final = Decimal("0.01")
+from services.projects.domain.shares import HUNDRED, Contradiction, Share, at_percent, check_whole, share
+from shared.working_time import NoWorkingTime, WorkingTime, minute_of, moment_of
+
+__all__ = ["MOST_DURATION", "MOST_WORK", "Contradiction", "PercentCompleteType", "Progress", "Standing"]
+
+MOST_DURATION: Final = 10_000_000
+"""Minutes; some eighty years of working days."""
+MOST_WORK: Final = 2_147_483_647
+"""Minutes; what the database's integer holds."""
 
 
 class PercentCompleteType(StrEnum):
@@ -22,16 +30,6 @@ class PercentCompleteType(StrEnum):
     DURATION = "duration"
     UNITS = "units"  # of work
     PHYSICAL = "physical"
-
-
-class Contradiction(Exception):
-    """What is stated cannot be true all at once, or beside what is known."""
-
-    def __init__(self, field: str, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.field = field
-        self.code = code
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,11 @@ class Progress:
     """The same instant as `at`: no stated date may lie after it."""
 
     @property
+    def is_of_dates(self) -> bool:
+        """Whether it says when the task began or ended."""
+        return self.actual_start is not None or self.actual_finish is not None
+
+    @property
     def is_of_duration(self) -> bool:
         """Whether it says how much of the duration is done."""
         stated = (self.percent_complete, self.actual_duration_minutes, self.remaining_duration_minutes)
@@ -65,20 +68,6 @@ class Progress:
         """Whether it says how much of the work is done."""
         stated = (self.percent_work_complete, self.actual_work_minutes, self.remaining_work_minutes)
         return any(each is not None for each in stated)
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How much of a whole is done: the actual part, the rest, and their percent."""
-
-    percent: Decimal
-    actual: int
-    rest: int
-
-    @property
-    def whole(self) -> int:
-        """Both parts."""
-        return self.actual + self.rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +91,9 @@ class Standing:
     remaining_work_minutes: int = 0
     physical_percent_complete: Decimal | None = None
     units_done: Decimal | None = None
+    is_milestone: bool = False
+    calendar: WorkingTime | None = None
+    """What the task is worked by; needed where a statement says when it began or ended."""
 
     def takes(self, progress: Progress) -> bool:
         """Tell whether a statement is the newest one; an older one is kept as a fact and changes nothing."""
@@ -111,15 +103,15 @@ class Standing:
         """Return where a statement leaves the task; raises Contradiction."""
         self._check_dates(said)
         duration = self._duration(said) if said.is_of_duration else None
-        work = _share(self.work_minutes, self.actual_work_minutes, said, _WORK) if said.is_of_work else None
+        work = self._work(said) if said.is_of_work else None
         if duration is not None and work is None:
-            work = _at(duration.percent, self.work_minutes)
+            work = at_percent(duration.percent, self.work_minutes)
         elif duration is not None and said.percent_work_complete is None and said.actual_work_minutes is None:
             # What is left of the work was stated; what is done of it follows from the duration.
-            done = _at(duration.percent, self.work_minutes).actual
-            work = _share(self.work_minutes, done, replace(said, actual_work_minutes=done), _WORK)
+            done = at_percent(duration.percent, self.work_minutes).actual
+            work = self._work(replace(said, actual_work_minutes=done))
         elif duration is None and work is not None:
-            duration = _at(work.percent, self.duration_minutes)
+            duration = at_percent(work.percent, self.duration_minutes)
         physical = self.physical(said)
         after = replace(
             self,
@@ -143,8 +135,8 @@ class Standing:
                 actual_work_minutes=work.actual,
                 remaining_work_minutes=work.rest,
             )
-        start, finish = self._dates(said, after.percent_complete)
-        return replace(after, actual_start=start, actual_finish=finish)
+        start, finish = self._dates(said, after)
+        return self._lasting(said, replace(after, actual_start=start, actual_finish=finish))
 
     def physical(self, said: Progress) -> Decimal | None:
         """Return what a statement says of the physical result.
@@ -187,7 +179,8 @@ class Standing:
             "actual_start": after.actual_start,
             "actual_finish": after.actual_finish,
         }
-        measured = again or said.is_of_duration or said.is_of_work
+        lasts = after.actual_duration_minutes != self.actual_duration_minutes
+        measured = again or said.is_of_duration or said.is_of_work or lasts
         return fact | {name: getattr(after, name) if measured else None for name in _MEASURED}
 
     def known(self) -> dict[str, object]:
@@ -216,33 +209,69 @@ class Standing:
             raise Contradiction("percent_complete", "finished_means_100", "is not 100, but an actual finish is stated")
 
     def _duration(self, said: Progress) -> Share:
-        if said.actual_finish is None:
-            return _share(self.duration_minutes, self.actual_duration_minutes, said, _DURATION)
-        if said.remaining_duration_minutes:
-            raise Contradiction("remaining_duration_minutes", "finished_means_100", "is left, but it is finished")
-        actual = said.actual_duration_minutes
-        return Share(HUNDRED, self.duration_minutes if actual is None else actual, 0)
+        if said.actual_finish is not None:
+            if said.remaining_duration_minutes:
+                raise Contradiction("remaining_duration_minutes", "finished_means_100", "is left, but it is finished")
+            actual = said.actual_duration_minutes
+            return Share(HUNDRED, self.duration_minutes if actual is None else actual, 0)
+        stated = (said.percent_complete, said.actual_duration_minutes, said.remaining_duration_minutes)
+        found = share(self.duration_minutes, self.actual_duration_minutes, stated, _DURATION)
+        check_whole(found, max(MOST_DURATION, self.duration_minutes), stated, _DURATION)
+        return found
 
-    def _dates(self, said: Progress, percent: Decimal) -> tuple[datetime | None, datetime | None]:
+    def _work(self, said: Progress) -> Share:
+        stated = (said.percent_work_complete, said.actual_work_minutes, said.remaining_work_minutes)
+        found = share(self.work_minutes, self.actual_work_minutes, stated, _WORK)
+        check_whole(found, MOST_WORK, stated, _WORK)
+        return found
+
+    def _dates(self, said: Progress, after: "Standing") -> tuple[datetime | None, datetime | None]:
+        percent = after.percent_complete
         start, finish = said.actual_start or self.actual_start, said.actual_finish or self.actual_finish
         if percent == 0 and self.percent_complete > 0 and said.actual_start is None:
             return None, None
         if percent > 0 and start is None:
             done = said.local_at if percent == HUNDRED else None  # of what has no dates that much is known
             start = self.early_start if self.is_scheduled else done
-            if said.actual_finish is not None and start is not None:
-                start = min(start, said.actual_finish)
+            if said.actual_finish is not None and start is not None and said.actual_finish <= start:
+                start = self._moved(said.actual_finish, -after.duration_minutes) or said.actual_finish
         if percent < HUNDRED:
             return start, None
         if finish is None:
             finish = self.early_finish if self.is_scheduled else said.local_at
+            if said.actual_start is not None:
+                finish = self._moved(said.actual_start, after.duration_minutes) or finish
             if finish is not None and start is not None:
                 finish = max(start, finish)
         elif start is not None and start > finish:
             raise Contradiction("actual_start", "finish_before_start", "lies after the actual finish")
         return start, finish
 
+    def _moved(self, date: datetime, minutes: int) -> datetime | None:
+        """So much of the task's working time later, or earlier; None if that is not known."""
+        try:
+            return moment_of(self.calendar.add(minute_of(date), minutes)) if self.calendar is not None else None
+        except NoWorkingTime:
+            return None
 
+    def _lasting(self, said: Progress, after: "Standing") -> "Standing":
+        """Return how it is with the duration that follows from when it began and ended, if these were stated.
+
+        A milestone takes no time, and dates with no working time between them do not tell how long it took.
+        """
+        start, finish = after.actual_start, after.actual_finish
+        if not said.is_of_dates or said.actual_duration_minutes is not None or start is None or finish is None:
+            return after
+        if (start, finish) == (self.actual_start, self.actual_finish) or self.calendar is None or self.is_milestone:
+            return after
+        lasted = self.calendar.working_minutes(minute_of(start), minute_of(finish))
+        if (lasted <= 0 and start < finish) or lasted > MOST_DURATION:
+            return after
+        return replace(after, duration_minutes=lasted, actual_duration_minutes=lasted, remaining_duration_minutes=0)
+
+
+_DURATION: Final = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
+_WORK: Final = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
 _MEASURED: Final = (
     "actual_duration_minutes",
     "remaining_duration_minutes",
@@ -250,54 +279,3 @@ _MEASURED: Final = (
     "actual_work_minutes",
     "remaining_work_minutes",
 )
-_Names = tuple[str, str, str]
-_DURATION: Final = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
-_WORK: Final = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
-
-
-def _at(percent: Decimal, whole: int) -> Share:
-    """So much percent of a whole."""
-    actual = int((whole * percent / HUNDRED).to_integral_value())
-    return Share(percent, actual, whole - actual)
-
-
-def _share(whole: int, known: int, said: Progress, names: _Names) -> Share:
-    """What is done of a whole as stated: by percent, by the actual part, by the rest, or by several that agree."""
-    percent: Decimal | None
-    actual: int | None
-    rest: int | None
-    percent, actual, rest = (getattr(said, name) for name in names)
-    if percent is not None and actual is None and rest is None:
-        return _at(percent, whole)
-    if percent is not None and (actual is None or rest is None):
-        return _solved(percent, actual, rest, names)
-    stated = actual is not None
-    actual = known if actual is None else actual
-    rest = max(whole - actual, 0) if rest is None else rest
-    found = _percent(actual, rest) if actual or rest else (percent or Decimal(0))
-    if percent is not None and abs(percent - found) > _STEP:
-        raise Contradiction(names[0], "parts_disagree", f"is {found} % by {names[1]} and {names[2]}")
-    if not stated and not actual and not rest and whole:
-        found = HUNDRED  # nothing is left of something of which nothing was done: it is done with
-    return Share(found if percent is None else percent, actual, rest)
-
-
-def _solved(percent: Decimal, actual: int | None, rest: int | None, names: _Names) -> Share:
-    """The part that is not stated, from the percent and the one that is."""
-    if rest is not None:
-        if percent == HUNDRED and rest:
-            raise Contradiction(names[2], "parts_disagree", "is left, but all is done")
-        left = HUNDRED - percent
-        return Share(percent, int((rest * percent / left).to_integral_value()) if left else 0, rest)
-    assert actual is not None
-    if percent == 0 and actual:
-        raise Contradiction(names[1], "parts_disagree", "is done, but the percent is 0")
-    return Share(percent, actual, int((actual * (HUNDRED - percent) / percent).to_integral_value()) if percent else 0)
-
-
-def _percent(actual: int, rest: int) -> Decimal:
-    """To the hundredth, but never 100 while something is left, nor 0 when something was done."""
-    exact = (HUNDRED * actual / (actual + rest)).quantize(_STEP)
-    if rest and exact == HUNDRED:
-        return HUNDRED - _STEP
-    return _STEP if actual and not exact else exact

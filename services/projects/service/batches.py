@@ -22,6 +22,7 @@ from services.projects.service.loops import Beyond, beyond, cycle
 from services.projects.service.outlines import Fields, update_rows
 from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.projects import request_schedule
+from services.projects.service.task_calendars import task_calendars
 from shared.db import Transaction
 from shared.entity import Entity
 from shared.errors import FieldError
@@ -144,7 +145,8 @@ async def _state_progress(tx: Transaction, plan: PlanInMemory, changes: PlanChan
         return
     project_id = plan.project["id"]
     dated = await tasks_to_state(tx, project_id, "id", plan.progress)
-    batch = ProgressBatch()
+    is_of_dates = any(progress.is_of_dates for progress in plan.progress.values())
+    batch = ProgressBatch(await task_calendars(tx, [project_id] if is_of_dates else []))
     for key, progress in plan.progress.items():
         batch.take(dated[key], progress, tx.context)
     await batch.write_into(tx, changes)

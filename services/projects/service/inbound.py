@@ -16,6 +16,7 @@ from services.projects.domain.progress import Progress
 from services.projects.service.life_cycle import check_changeable
 from services.projects.service.progress import ProgressBatch
 from services.projects.service.statements import amount_in, local_of_statement
+from services.projects.service.task_calendars import task_calendars
 from shared import messaging
 from shared.db import Context, Transaction
 from shared.errors import Problem
@@ -117,7 +118,7 @@ async def apply_inbound(tx: Transaction, events: Sequence[ReadEvent[AcceptedEven
     await _find_projects(tx, entries)
     await repository.lock_aggregates(tx, {entry.project["id"] for entry in entries if entry.project is not None})
     tasks = await _find_tasks(tx, entries)
-    batch = ProgressBatch()
+    batch = ProgressBatch(await task_calendars(tx, _stating_dates(entries)))
     for entry in entries:
         if entry.stated is not None and entry.project is not None:
             with entry.refusing():
@@ -155,6 +156,16 @@ async def _find_projects(tx: Transaction, entries: Sequence[_Entry]) -> None:
         entry.project = found[column].get(name)
         if entry.project is None:
             entry.code, entry.detail = "unknown_project", f"No project has this {column}."
+
+
+def _stating_dates(entries: Sequence[_Entry]) -> set[UUID]:
+    """Return the projects of which something tells when tasks began or ended."""
+    return {
+        entry.project["id"]
+        for entry in entries
+        if entry.project is not None and entry.stated is not None
+        if (entry.stated.actual_start or entry.stated.actual_finish) is not None
+    }
 
 
 async def _find_tasks(tx: Transaction, entries: Sequence[_Entry]) -> Tasks:

@@ -17,6 +17,7 @@ from services.projects.repository import progress as progress_rows
 from services.projects.service.changes import PlanChanges
 from services.projects.service.projects import request_schedule
 from services.projects.service.schedules import refresh_if_asked
+from services.projects.service.task_calendars import TaskCalendars
 from shared import bulk, messaging
 from shared.db import Context, Transaction
 from shared.entity import Entity, Image
@@ -89,6 +90,8 @@ class ProgressBatch:
     seen it in between.
     """
 
+    calendars: TaskCalendars = field(default_factory=TaskCalendars)
+    """Of the projects of statements that are of dates."""
     facts: list[_Fact] = field(default_factory=list)
     tasks: dict[UUID, _Task] = field(default_factory=dict)
     rescheduled: set[UUID] = field(default_factory=set)
@@ -105,7 +108,7 @@ class ProgressBatch:
             raise TaskIsSummary
         task = self.tasks.get(row["id"])
         if task is None:
-            task = self.tasks[row["id"]] = _Task(row["project_id"], standing_of(row))
+            task = self.tasks[row["id"]] = _Task(row["project_id"], standing_of(row, self.calendars))
         before = task.standing
         counts = before.takes(progress)
         with contradictions():
@@ -191,7 +194,7 @@ async def tasks_to_state(
     return found
 
 
-def standing_of(row: asyncpg.Record | Mapping[str, Any]) -> Standing:
+def standing_of(row: asyncpg.Record | Mapping[str, Any], calendars: TaskCalendars) -> Standing:
     """Return the standing of a task from its row with its dates."""
     return Standing(
         row["percent_complete"],
@@ -211,6 +214,8 @@ def standing_of(row: asyncpg.Record | Mapping[str, Any]) -> Standing:
         row["remaining_work_minutes"],
         row["physical_percent_complete"],
         row["units_done"],
+        row["is_milestone"],
+        calendars.of(row),
     )
 
 

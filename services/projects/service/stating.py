@@ -17,6 +17,7 @@ from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.statements import statement
+from services.projects.service.task_calendars import task_calendars
 from shared.db import Transaction
 from shared.errors import FieldError, NotFound, Problem
 
@@ -71,7 +72,8 @@ async def state_progress(
     ready.sort(key=lambda each: each[:2])
     older = [(row["id"], at) for at, _, row, _ in ready if row["progress_at"] is not None and at < row["progress_at"]]
     past = await facts.past(tx, older)
-    batch = ProgressBatch()
+    is_of_dates = any(progress.is_of_dates for _, _, _, progress in ready)
+    batch = ProgressBatch(await task_calendars(tx, [project_id] if is_of_dates else []))
     for place, (at, number, row, progress) in enumerate(ready):
         try:
             outcomes[number].id = batch.take(row, progress, tx.context, past.get((row["id"], at)))

@@ -31,6 +31,7 @@ from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, quantum, statement
+from services.projects.service.task_calendars import task_calendars
 from services.projects.service.techniques import check_technique, techniques_of
 from shared import entity
 from shared.concurrency import must_be
@@ -284,7 +285,8 @@ async def _state(
 ) -> Mapping[str, object]:
     """Record a fact of progress; returns the columns of the task, whose other `fields` change with it."""
     dated = await tasks_to_state(tx, project_id, "id", {task_id})
-    standing = standing_of({**dated[task_id], **fields})
+    calendars = await task_calendars(tx, [project_id] if progress.is_of_dates else [])
+    standing = standing_of({**dated[task_id], **fields}, calendars)
     with contradictions():
         columns, fact = standing.columns(progress), standing.fact(progress)
     await entity.create(tx, PROGRESS, {"project_id": project_id, "task_id": task_id, **fact}, fact="progressed")

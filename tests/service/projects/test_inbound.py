@@ -87,6 +87,16 @@ async def test_more_than_a_percent_can_be_pushed(
     assert (found["remaining_duration_minutes"], found["remaining_work_minutes"]) == (0, 0)
 
 
+async def test_pushed_dates_are_the_actual_duration(
+    director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    dated = {"actual_start": "2026-11-03T08:00:00Z", "actual_finish": "2026-11-05T17:00:00Z"}
+    await push(database, organization, stating(project_id, 100) | dated)
+    found = await task(director, project_id)
+    assert (found["duration_minutes"], found["actual_duration_minutes"]) == (1440, 1440)
+
+
 async def test_an_older_fact_is_kept_but_does_not_change_the_task(
     director: httpx2.AsyncClient, database: Database, organization: UUID
 ) -> None:
@@ -120,6 +130,7 @@ async def test_the_same_file_again_does_not_undo_what_was_pushed_later(
         ({"task": {}}, "validation"),
         ({"project": {"id": str(uuid4())}}, "unknown_project"),
         ({"task": {"source_id": "0"}}, "task_is_summary"),
+        ({"remaining_work_minutes": 2_147_483_647}, "progress_contradicts"),
         ({"percent_complete": 50, "actual_finish": "2026-11-05T17:00:00Z"}, "progress_contradicts"),
         ({"percent_complete": 100, "actual_finish": "2026-11-07T17:00:00Z"}, "progress_contradicts"),
     ],

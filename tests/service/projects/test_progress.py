@@ -341,3 +341,44 @@ async def test_files_tell_of_techniques_what_they_can(story: Story) -> None:
         assert {one["name"]: one["ev_technique"] and one["ev_technique"]["kind"] for one in found} == expected
         types = {one["name"]: one["percent_complete_type"] for one in found}
         assert (types["s1"], types["s2"]) == (("duration", "units") if kind == "xer" else ("physical", "duration"))
+
+
+async def test_wholes_that_no_column_holds_are_refused_over_the_api(story: Story) -> None:
+    """Each part is within its bounds; their sum is not."""
+    assert (await patch(story, "a", work_minutes=480)).status_code == 200
+    assert (await patch(story, "a", actual_work_minutes=240)).status_code == 200
+    for figures in (
+        {"remaining_work_minutes": 2_147_483_647},
+        {"actual_duration_minutes": 10_000_000, "remaining_duration_minutes": 10_000_000},
+    ):
+        refused = await patch(story, "a", **figures)
+        assert (refused.status_code, refused.json()["code"]) == (422, "progress_contradicts"), refused.text
+        assert refused.json()["errors"][0]["pointer"] == f"/{list(figures)[-1]}"
+    first = about(story, "b", JANUARY, actual_work_minutes=100)
+    second = about(story, "b", "2026-01-07T13:00:00Z", remaining_work_minutes=2_147_483_647)
+    assert (await send(story, first, second)).status_code == 409
+    tolerant = (await send(story, first, second, mode="best_effort")).json()["items"]
+    assert [item["status"] for item in tolerant] == [201, 422]
+
+
+async def test_actual_dates_are_the_actual_duration_on_the_tasks_own_calendar(story: Story) -> None:
+    """By each way in which they can be stated; the roll-up follows."""
+    dates = {"actual_start": "2026-01-05T08:00:00Z", "actual_finish": "2026-01-06T17:00:00Z"}
+    assert (await patch(story, "a", **dates)).status_code == 200
+    assert (await send(story, about(story, "b", **dates))).status_code == 200
+    mornings = {
+        "name": "mornings",
+        "week": {day: [{"start": "08:00", "finish": "12:00"}] for day in ("monday", "tuesday")},
+    }
+    made = await story.client.post(f"{story.path}/calendars", json=mornings)
+    assert made.status_code == 201, made.text
+    assert (await patch(story, "c", calendar_id=made.json()["id"])).status_code == 200
+    etag = (await story.client.get(f"{story.path}/tasks/{story.ids['c']}")).headers["etag"]
+    step = {"action": "update_task", "id": story.ids["c"], "version": int(etag.strip('"')), "task": dates}
+    batch = await story.client.post(f"{story.path}/tasks/batch", json={"mode": "atomic", "items": [step]})
+    assert batch.status_code == 200, batch.text
+    names = ("duration_minutes", "actual_duration_minutes", "remaining_duration_minutes")
+    for name, minutes in (("a", 960), ("b", 960), ("c", 480)):
+        assert [(await task(story, name))[field] for field in names] == [minutes, minutes, 0]
+    rolled = (await story.client.get(f"{story.path}/tasks/{story.ids['a']}?expand=rollup")).json()["rollup"]
+    assert (rolled["duration_minutes"], rolled["finish"]) == (960, "2026-01-06T17:00:00+00:00")

@@ -1,14 +1,17 @@
 """What statements of progress do to a task, by Microsoft Project's rules, and which contradict themselves."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.projects.domain.progress import Contradiction, PercentCompleteType, Progress, Standing
+from services.projects.service.plans import USUAL_CALENDAR
+from shared.working_time import WorkingTime, compile_calendars
 
 AT = datetime(2026, 3, 6, 17, tzinfo=UTC)
 NOON = datetime(2026, 3, 6, 12)  # noqa: DTZ001 - local wall time
@@ -124,12 +127,72 @@ def test_a_cost_alone_changes_nothing_else() -> None:
         ({"percent_work_complete": 100, "remaining_work_minutes": 1}, "remaining_work_minutes", "parts_disagree"),
         ({"percent_complete": 40, "actual_duration_minutes": 1, "remaining_duration_minutes": 1},
          "percent_complete", "parts_disagree"),
+        ({"percent_complete": 50, "remaining_duration_minutes": 0}, "remaining_duration_minutes", "parts_disagree"),
+        ({"percent_complete": 50, "actual_duration_minutes": 0}, "actual_duration_minutes", "parts_disagree"),
+        # What the database's integers, or the document's bounds, do not hold.
+        ({"actual_work_minutes": 1, "remaining_work_minutes": 2_147_483_647}, "remaining_work_minutes", "too_large"),
+        ({"percent_complete": 50, "remaining_work_minutes": 2_147_483_647}, "remaining_work_minutes", "too_large"),
+        ({"percent_work_complete": 90, "remaining_work_minutes": 1_000_000_000}, "remaining_work_minutes", "too_large"),
+        ({"actual_duration_minutes": 1, "remaining_duration_minutes": 10_000_000},
+         "remaining_duration_minutes", "too_large"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_true_is_refused(figures: dict[str, Any], field: str, code: str) -> None:
     with pytest.raises(Contradiction) as refused:
         standing().after(said(**figures))
     assert (refused.value.field, refused.value.code) == (field, code)
+
+
+WEEK_OF_WORK: Final = compile_calendars([USUAL_CALENDAR])[USUAL_CALENDAR.source_id]
+THURSDAY = datetime(2026, 3, 5, 17)  # noqa: DTZ001
+
+
+def lasted(standing_: Standing, **figures: Any) -> tuple[object, ...]:
+    """Start, finish and duration, all of which has passed."""
+    found = after(replace(standing_, calendar=WEEK_OF_WORK), **figures)
+    assert (found["actual_duration_minutes"], found["remaining_duration_minutes"]) == (found["duration_minutes"], 0)
+    return tuple(found[name] for name in ("actual_start", "actual_finish", "duration_minutes"))
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({"actual_start": MONDAY, "actual_finish": THURSDAY}, (MONDAY, THURSDAY, 1920)),
+        ({"actual_finish": THURSDAY}, (MONDAY, THURSDAY, 1920)),  # it began when it was scheduled to
+        ({"actual_start": MONDAY, "actual_finish": MONDAY}, (MONDAY, MONDAY, 0)),
+        # Who says how long it took is believed: there may have been pauses.
+        ({"actual_finish": THURSDAY, "actual_duration_minutes": 960}, (MONDAY, THURSDAY, 960)),
+        # Complete without an end: it lasted what it was to last.
+        ({"actual_start": NOON, "percent_complete": 100}, (NOON, datetime(2026, 3, 20, 12), 4800)),  # noqa: DTZ001
+        # Done before it was scheduled to begin: it began as long before as it lasts.
+        ({"actual_finish": datetime(2026, 2, 27, 17)}, (datetime(2026, 2, 16, 8), datetime(2026, 2, 27, 17), 4800)),  # noqa: DTZ001
+        # Nobody works on a Sunday: that tells nothing of how long it took.
+        ({"actual_start": datetime(2026, 3, 1, 9), "actual_finish": datetime(2026, 3, 1, 12)},  # noqa: DTZ001
+         (datetime(2026, 3, 1, 9), datetime(2026, 3, 1, 12), 4800)),  # noqa: DTZ001
+    ],
+)  # fmt: skip
+def test_what_has_ended_lasted_from_start_to_finish(figures: dict[str, Any], expected: tuple[object, ...]) -> None:
+    assert lasted(standing(), **figures) == expected
+
+
+def test_dates_that_are_corrected_correct_the_duration_but_not_what_was_stated_of_it() -> None:
+    done = standing(calendar=WEEK_OF_WORK).after(said(actual_finish=THURSDAY, actual_duration_minutes=960))
+    assert done.after(said(actual_finish=THURSDAY)).duration_minutes == 960
+    assert done.after(said(actual_start=datetime(2026, 3, 3, 8))).duration_minutes == 1440  # noqa: DTZ001
+    fact = done.fact(replace(said(actual_start=datetime(2026, 3, 3, 8)), at=AT + timedelta(days=1)))  # noqa: DTZ001
+    assert fact["actual_duration_minutes"] == 1440
+
+
+def test_a_milestone_takes_no_time() -> None:
+    milestone = standing(is_milestone=True, duration_minutes=0, early_finish=MONDAY)
+    assert lasted(milestone, actual_finish=THURSDAY)[2] == 0
+
+
+def test_nothing_left_of_what_was_not_begun_is_all_of_it() -> None:
+    assert parts(after(standing(), remaining_duration_minutes=0)) == (100, 4800, 0, 100, 2400, 0)
+    assert parts(after(standing(), percent_complete=100, remaining_duration_minutes=0)) == (100, 4800, 0, 100, 2400, 0)
+    assert parts(after(standing(), percent_complete=0, actual_duration_minutes=0)) == (0, 0, 4800, 0, 0, 2400)
+    assert parts(after(standing(), remaining_work_minutes=0)) == (100, 4800, 0, 100, 2400, 0)
 
 
 def test_a_start_after_the_known_finish_is_refused() -> None:
@@ -161,9 +224,9 @@ figures = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(figures, max_size=4))
-def test_whatever_is_taken_adds_up(statements: list[dict[str, Any]]) -> None:
-    found = standing()
+@given(st.lists(figures, max_size=4), st.sampled_from([None, WEEK_OF_WORK]))
+def test_whatever_is_taken_adds_up(statements: list[dict[str, Any]], calendar: WorkingTime | None) -> None:
+    found = standing(calendar=calendar)
     for each in statements:
         try:
             found = found.after(said(**each))
