@@ -42,6 +42,12 @@ class Connection(asyncpg.Connection):  # not generic at run time
         """Return no statement; the pool still rolls back what was left open."""
         return ""
 
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 – the pool calls it so
+        """Roll back without a word what a cancelled task could not: asyncpg would report that as an error."""
+        if self.is_in_transaction():
+            await self.execute("rollback", timeout=timeout)
+        await super().reset(timeout=timeout)
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

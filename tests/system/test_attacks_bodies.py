@@ -34,7 +34,7 @@ def test_a_body_of_another_media_type_is_refused(director: Caller, plan: Plan, w
     refused(response, 415, "unsupported_media_type", "kanarienvogel", "attacker")
 
 
-@pytest.mark.parametrize("media_type", ["application/json", "multipart/form-data; boundary=x", "text/csv", ""])
+@pytest.mark.parametrize("media_type", ["application/json", "multipart/form-data; boundary=x", "text/html", ""])
 def test_row_25_an_import_takes_no_other_media_type(director: Caller, media_type: str) -> None:
     headers = {"content-type": media_type} if media_type else {}
     response = director("POST", "/v1/imports?format=mspdi", content=b"<Project/>", headers=headers)

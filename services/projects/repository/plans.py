@@ -149,9 +149,9 @@ async def lock_aggregates(tx: Transaction, projects: Collection[UUID]) -> None:
 
 
 async def find_projects(tx: Transaction, column: str, values: Collection[object]) -> Mapping[object, asyncpg.Record]:
-    """Return id, currency and time zone of projects by one of the columns that name them."""
+    """Return id, currency, time zone and status date of projects by one of the columns that name them."""
     found = await tx.fetch(
-        f"select {column} as name, id, currency, time_zone from project"
+        f"select {column} as name, id, currency, time_zone, status_date from project"
         f" where organization_id = $1 and {column} = any($2)",
         tx.organization_id,
         list(values),

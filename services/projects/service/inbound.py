@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +16,7 @@ from services.projects.domain.events import InboundApplied, InboundRejected
 from services.projects.domain.progress import Progress
 from services.projects.service.life_cycle import check_changeable
 from services.projects.service.progress import ProgressBatch
-from services.projects.service.statements import amount_in, local_of_statement
+from services.projects.service.statements import AHEAD, IN_THE_FUTURE, amount_in, is_ahead, local_of_statement
 from services.projects.service.task_calendars import task_calendars
 from shared import messaging
 from shared.db import Context, Transaction
@@ -184,6 +185,8 @@ def _take(batch: ProgressBatch, stated: TaskProgressed, project: asyncpg.Record,
     if task is None:
         raise Rejected("unknown_task", f"No task of the project has this {column}.")
     check_changeable(task["project_status"])
+    if is_ahead(stated.at, project, datetime.now(UTC)):
+        raise Rejected(IN_THE_FUTURE, f"at: {AHEAD}.")
     cost = amount_in(stated.actual_cost, project["currency"], "/actual_cost/currency")
     source = entry.accepted.source
     zone = project["time_zone"]

@@ -32,6 +32,17 @@ CLOCKS: Final = timedelta(minutes=5)
 """By how much a caller's clock may be ahead of ours."""
 
 
+IN_THE_FUTURE: Final = "in_the_future"
+AHEAD: Final = "lies after both now and the project's status date"
+
+
+def is_ahead(at: datetime, project: asyncpg.Record, now: datetime) -> bool:
+    """Tell whether nobody can know yet how things stand at an instant: it would hide every later statement."""
+    status = project["status_date"]
+    latest = now if status is None else max(now, instant_of(status, ZoneInfo(project["time_zone"])).astimezone(UTC))
+    return at > latest + CLOCKS
+
+
 def statement(project: asyncpg.Record, values: Mapping[str, object], now: datetime, source: str) -> Progress | None:
     """Return what values state; None: nothing. As of `progress_at`, else of now.
 
@@ -42,11 +53,8 @@ def statement(project: asyncpg.Record, values: Mapping[str, object], now: dateti
     if not given or not isinstance(at, datetime):
         return None
     zone = project["time_zone"]
-    status = project["status_date"]
-    latest = now if status is None else max(now, instant_of(status, ZoneInfo(zone)).astimezone(UTC))
-    if at > latest + CLOCKS:
-        detail = "lies after both now and the project's status date"
-        raise ValidationFailed(errors=[FieldError("/progress_at", "in_the_future", detail)])
+    if is_ahead(at, project, now):
+        raise ValidationFailed(errors=[FieldError("/progress_at", IN_THE_FUTURE, AHEAD)])
     cost = given.pop("actual_cost", None)
     for name in DATES:
         date = given.get(name)

@@ -97,6 +97,16 @@ async def test_pushed_dates_are_the_actual_duration(
     assert (found["duration_minutes"], found["actual_duration_minutes"]) == (1440, 1440)
 
 
+async def test_a_fact_of_the_future_is_rejected_since_it_would_hide_all_later_ones(
+    director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    before = await task(director, project_id)
+    kind, data = await push(database, organization, stating(project_id, 41, datetime(2199, 1, 1, tzinfo=UTC)))
+    assert (kind, data["code"]) == ("pmo.projects.inbound.rejected.v1", "in_the_future")
+    assert await task(director, project_id) == before
+
+
 async def test_an_older_fact_is_kept_but_does_not_change_the_task(
     director: httpx2.AsyncClient, database: Database, organization: UUID
 ) -> None:

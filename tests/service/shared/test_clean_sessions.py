@@ -1,5 +1,6 @@
 """A session that a bug left in the name of an organization is used by nobody else."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -46,4 +47,22 @@ async def test_row_150_what_only_reads_sets_its_own_organization_over_a_leaked_o
         async with database.transaction(theirs, lock=1) as tx:
             assert await tx.fetchtext("select current_setting('app.organization')") == str(theirs.organization_id)
     finally:
+        await database.close()
+
+
+async def test_what_a_cancelled_task_left_open_is_rolled_back_and_no_error_is_reported(
+    sides: dict[str, ServiceDatabase],
+) -> None:
+    reported: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    database = await Database.connect(sides[PRODUCER].app, size=1)
+    try:
+        async with database.connection() as connection:
+            await connection.execute("begin")
+        async with database.connection() as connection:
+            assert not connection.is_in_transaction()
+        assert not reported
+    finally:
+        loop.set_exception_handler(None)
         await database.close()
