@@ -207,9 +207,11 @@ def _reference(kind: str, name: str) -> Json:
 
 
 def _versioned(document: Json, operation: Json) -> bool:
-    """Tell whether an operation answers with one resource that has a version."""
+    """Tell whether an operation answers with one resource that has a version, or says that its answer has an ETag."""
     for status, response in operation["responses"].items():
         if status.startswith("2"):
+            if "ETag" in response.get("headers", {}):
+                return True
             schema = response.get("content", {}).get("application/json", {}).get("schema", {})
             return "version" in resolve(document, schema).get("properties", {})
     return False

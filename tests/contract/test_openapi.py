@@ -73,6 +73,18 @@ def test_every_operation_is_complete(name: str) -> None:
         assert {"$ref": "#/components/parameters/IdempotencyKey"} in operation["parameters"]
 
 
+def test_a_file_with_an_etag_can_be_asked_for_when_it_has_changed() -> None:
+    operation = OPERATIONS["GET /v1/projects/{project_id}/export"]
+    assert {"$ref": "#/components/parameters/IfNoneMatch"} in operation["parameters"]
+    assert {"200", "304"} <= operation["responses"].keys()
+    assert operation["responses"]["200"]["headers"]["ETag"] == {"$ref": "#/components/headers/ETag"}
+
+
+@pytest.mark.parametrize("action", ["copy", "renumber", "batch"])
+def test_what_a_closed_project_refuses_is_documented(action: str) -> None:
+    assert "409" in OPERATIONS[f"POST /v1/projects/{{project_id}}/tasks/{action}"]["responses"]
+
+
 def test_operation_ids_are_unique_and_camel_case() -> None:
     names = [operation["operationId"] for operation in OPERATIONS.values()]
     assert len(names) == len(set(names))

@@ -17,6 +17,7 @@ from shared.route import Current, Operation, operation
 router = APIRouter(prefix="/v1/projects/{project_id}/export", tags=["imports"], route_class=Operation)
 CONTENT: dict[str, object] = {
     "description": "The file.",
+    "headers": {"ETag": {}},
     "content": {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in service.MEDIA_TYPES.values()},
 }
 DECLARED = operation(Permission.PLAN_READ, 404, deadline_ms=120_000)

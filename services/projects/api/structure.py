@@ -112,7 +112,7 @@ async def move_task(call: Current, project_id: ProjectRef, task_id: TaskRef, bod
     return call.written(Written(outcome.id, version, image, position))
 
 
-@router.post("/copy", status_code=201, response_model=CopyRead, **operation(Permission.PLAN_UPDATE, 404, 413, 415))
+@router.post("/copy", status_code=201, response_model=CopyRead, **operation(Permission.PLAN_UPDATE, 404, 409, 413, 415))
 async def copy_tasks(call: Current, project_id: ProjectRef, body: TaskCopy) -> Response:
     """Copy tasks with all below them, from this project, another one or a template.
 
@@ -126,7 +126,7 @@ async def copy_tasks(call: Current, project_id: ProjectRef, body: TaskCopy) -> R
     return Response(orjson.dumps({"items": items}), 201, headers, media_type="application/json")
 
 
-@router.post("/renumber", response_model=RenumberRead, **operation(Permission.PLAN_UPDATE, 404))
+@router.post("/renumber", response_model=RenumberRead, **operation(Permission.PLAN_UPDATE, 404, 409))
 async def renumber_tasks(call: Current, project_id: ProjectRef) -> Response:
     """Make all WBS codes anew by the project's mask, in the order of the plan; those given by hand stay."""
     project = await changeable_project(call.tx, project_id, call.own_only)
