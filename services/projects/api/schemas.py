@@ -265,6 +265,8 @@ class TaskUpdate(StatedFields):
     """The date of the constraint; null clears."""
     deadline: Instant | None = None
     """When it should be finished; null clears."""
+    cost: Money = absent()
+    """Planned cost, in the project's currency."""
     percent_complete_type: PercentCompleteType = absent()
     """Which percent its progress is told by."""
     ev_technique: EvTechnique | None = None

@@ -55,6 +55,7 @@ SCHEDULING = frozenset(
         "name",
         "calendar_id",
         "work_minutes",
+        "cost",
         "actual_cost",
     }
 )
@@ -93,6 +94,8 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
     """Return the columns of a task that changes set but for its progress; raises ValidationFailed."""
     fields = {name: value for name, value in changes.items() if name not in STATED}
     _local(fields, project["time_zone"])
+    if isinstance(cost := fields.get("cost"), Money):
+        fields["cost"] = amount_in(cost, project["currency"], "/cost/currency")
     _check_planned({name: row[name] for name in ("planned_start", "planned_finish")} | fields)
     _settle_measure(fields)
     kind = fields.get("constraint_type", row["constraint_type"])

@@ -226,6 +226,19 @@ async def test_money_of_a_task_made_by_hand_has_the_decimals_of_its_currency(dir
     assert (two["cost"]["amount"], two["actual_cost"]["amount"]) == ("12.50", "0.00")
 
 
+async def test_the_planned_cost_of_a_task_is_changed_and_rolls_up(director: httpx2.AsyncClient) -> None:
+    tasks = f"/v1/projects/{(await make(director, currency='EUR')).json()['id']}/tasks"
+    parent = (await director.post(tasks, json={"name": "All"})).json()
+    made = await director.post(tasks, json={"name": "Dig", "parent_id": parent["id"]})
+    path, tag = made.headers["location"], {"If-Match": made.headers["etag"]}
+    foreign = await director.patch(path, json={"cost": {"amount": "5", "currency": "USD"}}, headers=tag)
+    assert (foreign.status_code, foreign.json()["errors"][0]["pointer"]) == (422, "/cost/currency")
+    changed = await director.patch(path, json={"cost": {"amount": "12.5", "currency": "EUR"}}, headers=tag)
+    assert changed.json()["cost"] == {"amount": "12.50", "currency": "EUR"}
+    summary = (await director.get(f"{tasks}/{parent['id']}", params={"expand": "rollup"})).json()
+    assert summary["rollup"]["cost"] == {"amount": "12.50", "currency": "EUR"}
+
+
 async def test_a_change_of_nothing_changes_nothing(director: httpx2.AsyncClient) -> None:
     made = await make(director)
     same = await director.patch(made.headers["location"], json={}, headers={"If-Match": '"1"'})
