@@ -6,7 +6,16 @@ from decimal import Decimal
 import pytest
 
 from services.projects.domain.conventions import Conventions, ProgressMode
-from services.projects.domain.plan import Assignment, ConstraintType, Link, Plan, Resource, ResourceType, Task
+from services.projects.domain.plan import (
+    ActivityType,
+    Assignment,
+    ConstraintType,
+    Link,
+    Plan,
+    Resource,
+    ResourceType,
+    Task,
+)
 from services.projects.domain.schedule import critical_path
 from tests.unit.projects.schedule_support import DAY, FF, FS, SS, at, early, late, plan, scheduled, task
 
@@ -274,3 +283,11 @@ def test_a_summary_of_done_tasks_is_done() -> None:
     done = replace(task("x"), parent_source_id="phase", actual_start=at("5 08:00"), actual_finish=at("5 17:00"))
     found = scheduled(plan([task("phase"), done, task("long", 9)]))
     assert (found["phase"].total_float_minutes, found["phase"].is_critical) == (0, False)
+
+
+def test_a_finish_milestone_lies_at_the_end_of_work_also_where_the_project_ends_at_night() -> None:
+    night = replace(task("night"), calendar_source_id="24", duration_minutes=1200)
+    milestone = replace(task("end", 0), activity_type=ActivityType.FINISH_MILESTONE)
+    found = scheduled(plan([night, task("a"), milestone], [Link("a", "end")]))
+    assert early(found["night"])[1] == "6 04:00"
+    assert early(found["end"]) == late(found["end"]) == ("5 17:00", "5 17:00")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from services.projects.domain.plan import ConstraintType, Task
+from services.projects.domain.plan import ActivityType, ConstraintType, Task
 from services.projects.domain.schedule.bond import Bond, hold_back
 from services.projects.domain.schedule.forward import Early
 from services.projects.domain.schedule.network import NEVER, Network, State
@@ -118,7 +118,7 @@ def _place(network: Network, node: int, at: int, late: Late) -> None:
     stated = task.remaining_duration_minutes
     if stated is not None and network.states[node] is State.STARTED and node not in network.rests:
         rest = min(stated, duration)
-    if duration:
+    if duration or task.activity_type is ActivityType.FINISH_MILESTONE:
         at = effort.settle_back(at)
     late.finish[node] = at
     late.start[node] = effort.start(at, rest, duration) if rest <= duration else effort.working.subtract(at, rest)
