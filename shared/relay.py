@@ -144,7 +144,10 @@ class Relay:
         backoff = Backoff(0.1, 1.0)
         while True:
             self._signal.clear()
-            await self._settle(connection)
+            if await self._settle(connection):
+                # Only what got through shows that the broker takes it: a try that is under way may fail as the last.
+                self.trouble = None
+                backoff.succeeded()
             if self._crash is not None:
                 crash, self._crash = self._crash, None
                 raise crash
@@ -156,12 +159,10 @@ class Relay:
                 fetched = await self._fetch(connection)
             await self._measure(connection)
             if self._lanes:
-                self.trouble = None
-                backoff.succeeded()
                 poll = SHORTEST_POLL
                 await woken(self._signal, LONGEST_POLL)
                 await asyncio.sleep(LINGER)
-            elif not (fetched or self._published or self._refused):
+            elif self._broken is None and not (fetched or self._published or self._refused):
                 self.trouble = None
                 poll = SHORTEST_POLL if await woken(self._signal, poll) else min(poll * 2, LONGEST_POLL)
 
@@ -251,8 +252,8 @@ class Relay:
             await self._bus.publish(self._stream, subject_of(kind, organization_id, aggregate_id), body, headers)
         await fault("relay.after_publish")
 
-    async def _settle(self, connection: "Connection") -> None:
-        """Delete what was acknowledged and park what was refused."""
+    async def _settle(self, connection: "Connection") -> bool:
+        """Delete what was acknowledged and park what was refused; tells whether anything was acknowledged."""
         if done := self._published[:]:
             await fault("relay.before_delete")
             await connection.execute(_DELETE, *map(list, zip(*done, strict=True)))
@@ -273,6 +274,7 @@ class Relay:
                 seconds=pause,
                 reason=reason,
             )
+        return bool(done)
 
     @staticmethod
     async def _attempts(connection: "Connection", row: asyncpg.Record) -> int:

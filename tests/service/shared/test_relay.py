@@ -152,6 +152,39 @@ async def test_a_full_stream_holds_events_back_and_drops_none(flow: Flow) -> Non
         await eventually(flow.nothing_pending)
 
 
+@pytest.mark.parametrize("way", ["full", "away"])
+async def test_the_trouble_with_a_broker_is_told_until_something_gets_through_again(flow: Flow, way: str) -> None:
+    streams = flow.admin.client.jetstream()
+    relay, told = flow.relay(), list[str | None]()
+
+    async def troubled() -> bool:
+        return relay.trouble is not None and relay.trouble.startswith("broker")
+
+    async def well() -> bool:
+        return relay.trouble is None
+
+    async with running(relay):
+        await flow.write(uuid7(), "before")
+        await eventually(well)
+        if way == "full":
+            await streams.update_stream(stream_config(PRODUCER, max_msgs=1))
+            await flow.write(uuid7(), "during")
+        else:
+            await flow.broker.stop()
+        try:
+            await eventually(troubled)
+            for _ in range(200):
+                await asyncio.sleep(0.01)
+                told.append(relay.trouble)
+        finally:
+            if way == "away":
+                await flow.broker.launch()
+        assert None not in told
+        if way == "full":
+            await streams.update_stream(stream_config(PRODUCER))
+        await eventually(well, seconds=20)
+
+
 async def test_row_127_an_event_the_stream_refuses_parks_its_aggregate_and_no_other(flow: Flow) -> None:
     large, small = uuid7(), uuid7()
     async with flow.everything():
