@@ -25,7 +25,7 @@ from tests.system.instance import DIRECTOR, System
 
 VICTIMS: Final = (*SERVICES, "postgres", "a backend of postgres", "nats")
 BACK_SECONDS: Final = 60.0
-WAVE: Final = 40
+WAVE: Final = 65
 """So many are killed before the system is given time to become whole again."""
 
 
@@ -150,7 +150,7 @@ async def kills(stage: Stage, number: int, seconds: float) -> Row:
         while (struck := sum(hit.values())) < number and time.monotonic() < end:
             if (victim := stage.strike()) is not None:
                 hit[victim] = hit.get(victim, 0) + 1
-            await asyncio.sleep(stage.chance.uniform(0.0, 0.5))
+            await asyncio.sleep(stage.chance.uniform(0.0, 0.4))
             if struck % WAVE == WAVE - 1:
                 await stage.back()
                 await asyncio.sleep(stage.chance.uniform(0.5, 1.5))
