@@ -28,9 +28,11 @@ async def test_a_healthy_projection_has_no_differences_though_it_is_compared_row
 async def test_every_row_that_was_tampered_with_is_found_and_repaired(world: World, service: str, seed: int) -> None:
     for _ in range(3):
         await world.project()
+    audit = world.sides.audit(service)
+    for _ in range(2):  # what other tests left behind in their organizations is found before anything is counted
+        await audit.round()
     right, before = await world.rows(service), found(service)
     deeds = await world.tamper(service, 12, random.Random(seed))
-    audit = world.sides.audit(service)
     await audit.round()
     assert found(service) - before == len(deeds), deeds
     assert await world.rows(service) == right
