@@ -139,7 +139,7 @@ async def fresh(stack: Stack) -> list[Finding]:
     project = result["project_id"]
     leaves = [t.source_id for t in read_mspdi([EXAMPLE.read_bytes()]).tasks if not t.is_summary]
     head = {**stack.bearer, "content-type": "application/cloudevents+json"}
-    start = datetime(2027, 6, 1, tzinfo=UTC)
+    start = datetime.now(UTC) - timedelta(hours=1)  # a fact of the future would be rejected
 
     def push(number: int) -> bytes:
         event = _inbound(number)
