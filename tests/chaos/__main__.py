@@ -21,7 +21,7 @@ from tests.chaos.verdict import Verdict
 
 PROPERTIES: Final = "tests/service/shared"
 """P3, P5 and the points of P6 that need events out of order: tests with servers of their own."""
-ROUNDS: Final = 3
+ROUNDS: Final = 4
 """So often is judged what became of the writes while services died at every point."""
 HEAD: Final = ("promise", "what was done", "acknowledged", "unknown", "failed", "lost", "doubled", "differing",
                "recovery p95 / most s", "level after s", "note")  # fmt: skip
@@ -54,9 +54,9 @@ async def _run(stage: Stage, minutes: float) -> list[Row]:
     await add(lambda: storage.power_cuts(round(minutes * 6.25)))
     await add(lambda: audits.tampered(stage, 20))
     await add(lambda: audits.rebuilt(stage))
-    await add(lambda: scenarios.kills(stage, round(minutes * 25), share * 0.22))
+    await add(lambda: scenarios.kills(stage, round(minutes * 25), share * 0.25))
     await add(lambda: scenarios.deaths(stage))
-    await add(lambda: scenarios.broker_down(stage, share * 0.06))
+    await add(lambda: scenarios.broker_down(stage, share * 0.08))
     await add(lambda: scenarios.broker_full(stage, 1000))
     await add(lambda: scenarios.store_lost(stage))
     await add(lambda: storage.rot(stage, "flip"))
@@ -64,7 +64,7 @@ async def _run(stage: Stage, minutes: float) -> list[Row]:
     await add(lambda: scenarios.poison(stage, 20))
     await add(lambda: _freshness(stage))
     for _ in range(ROUNDS):
-        await add(lambda: crashes(stage, list(WHERE), round(minutes * 1.5 / ROUNDS), share * 0.3 / ROUNDS))
+        await add(lambda: crashes(stage, list(WHERE), round(minutes * 2.5 / ROUNDS), share * 0.3 / ROUNDS))
     return rows
 
 
