@@ -70,6 +70,7 @@ def serve(
     ] = 3,
 ) -> None:
     """Run one service; its settings come from the environment."""
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # 5 MiB that the log library takes to colour nothing
     from services import run
     from shared.settings import SettingsError
 

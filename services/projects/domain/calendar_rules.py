@@ -4,15 +4,16 @@ Recurring exceptions, alternative weeks and public holidays are laid out as date
 starts for as many years as are asked for, so that whoever reads the calendar needs to know of none of them.
 """
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
+from types import ModuleType
 from typing import Annotated, Final, Self
 
-import holidays
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -242,14 +243,20 @@ class PublicHolidays(Schema):
     def days(self, first: int, last: int) -> dict[date, str]:
         """Return the days of these years with their names, as far as they are known: some follow the moon."""
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of years that it does not know
-            found = holidays.country_holidays(self.country, subdiv=self.region, years=range(first, last + 1))
+            found = _holidays().country_holidays(self.country, subdiv=self.region, years=range(first, last + 1))
             return dict(found.items())
 
 
 @lru_cache
 def supported() -> dict[str, list[str]]:
     """Return the regions whose holidays are known, by country."""
-    return holidays.list_supported_countries()
+    regions: dict[str, list[str]] = _holidays().list_supported_countries()
+    return regions
+
+
+def _holidays() -> ModuleType:
+    """The library, loaded by whoever asks first: it takes 8 MiB."""
+    return importlib.import_module("holidays")
 
 
 class CalendarRules(Schema):
