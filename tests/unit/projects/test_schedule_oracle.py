@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from services.projects.domain.plan import LagUnit, Link, Plan, Task
 from services.projects.domain.schedule import critical_path
 from shared.working_time import EPOCH
-from tests.unit.projects.schedule_support import FF, FS, SS
+from tests.unit.projects.schedule_support import FF, FS, SF, SS
 from tests.unit.projects.test_schedule_properties import networks
 
 OFFICE: Final = (8, 9, 10, 11, 13, 14, 15, 16)
@@ -92,6 +92,11 @@ def forward(network: Plan, placed: dict[str, Placed], floor: int) -> None:
         stays = not here.length and end(here.table, at) == at
         here.start = at if stays else begin(here.table, at)
         here.finish = later(here.table, here.start, here.length)
+        for link in network.links:
+            if link.successor == task.source_id and link.type is SF and not link.lag and here.length:
+                awaited = placed[link.predecessor].start  # a finish may lie in the break before what it waits for
+                if awaited > here.finish and not between(here.table, here.finish, awaited):
+                    here.finish = awaited
 
 
 def backward(network: Plan, placed: dict[str, Placed]) -> None:

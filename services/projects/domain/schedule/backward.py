@@ -111,15 +111,15 @@ def _lie(network: Network, node: int, early: Early, late: Late, bounds: _Bounds)
 def _place(network: Network, node: int, at: int, late: Late) -> None:
     """Late dates of a task that is open, begun or fixed, under its constraint and deadline."""
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
-    pinned = _pinned_finish(network, node)
+    state, pinned = network.states[node], _pinned_finish(network, node)
     # What lies on a date does so whatever its successors and its deadline ask.
     at = min(_limited(network, node, at), network.latest.get(node, at)) if pinned is None else pinned
     rest = network.rests.get(node, duration)
     stated = task.remaining_duration_minutes
-    if stated is not None and network.states[node] is State.STARTED and node not in network.rests:
+    if stated is not None and state is State.STARTED and node not in network.rests:
         rest = min(stated, duration)
-    if duration or task.activity_type is ActivityType.FINISH_MILESTONE:
-        at = effort.settle_back(at)
+    if (duration and state is not State.FIXED) or task.activity_type is ActivityType.FINISH_MILESTONE:
+        at = effort.settle_back(at)  # what is scheduled by hand may finish in a break, as in Microsoft Project
     late.finish[node] = at
     late.start[node] = effort.start(at, rest, duration) if rest <= duration else effort.working.subtract(at, rest)
 

@@ -149,6 +149,8 @@ class _Binder:
             return
         bond: Bond = (source, kind in FROM_FINISH, kind in TO_FINISH, lag, clock)
         self._network.bonds[target].append(bond)
+        if kind is LinkType.START_TO_FINISH:
+            self._network.plain[target] = False  # it may finish in a break
 
     def _helper(self, summary: int, role: Role) -> int:
         node = self._helpers.get((summary, role))

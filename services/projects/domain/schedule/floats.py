@@ -52,8 +52,9 @@ def free_floats(network: Network, dates: Dates, totals: list[int]) -> list[int]:
             floats.append(0)
             continue
         free, index = total, efforts[node].calendar.index
-        if network.minds_data_date:  # Primavera's is that until the project's early finish, whatever must be
-            free = index[dates.project_finish] - index[finishes[node]]
+        if network.minds_data_date:  # Primavera's minds successors alone, and without them the project's early finish
+            ends = until[node] == begin_until[node] == NEVER
+            free = index[dates.project_finish] - index[finishes[node]] if ends else NEVER
         if until[node] != NEVER:
             free = min(free, index[until[node]] - index[finishes[node]])
         if begin_until[node] != NEVER:

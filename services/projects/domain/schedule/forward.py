@@ -99,7 +99,8 @@ def _lie(network: Network, node: int, at: int, handed: Handed, early: Early) -> 
             return at, at
         case State.OPEN:
             at = _bound(network, node, at, handed, network.durations[node])
-            return _place(network, node, at, early)
+            start, finish = _place(network, node, at, early)
+            return start, _awaited(network, node, finish, handed)
         case state:
             begin, end = _progressed(network, node, network.tasks[node])
             if node in network.rests:
@@ -115,6 +116,17 @@ def _bound(network: Network, node: int, at: int, handed: Handed, minutes: int) -
             bound = network.efforts[node].start(bound, minutes, network.durations[node])
         at = max(at, bound)
     return at
+
+
+def _awaited(network: Network, node: int, finish: int, handed: Handed) -> int:
+    """The finish of a task, or the start that it waits for if but a break lies between, as in Microsoft Project."""
+    if network.durations[node] and not network.minds_data_date:
+        for before, from_finish, to_finish, lag, _ in network.bonds[node]:
+            awaited = handed.begin[before]
+            waits = to_finish and not from_finish and not lag
+            if waits and awaited > finish and network.efforts[node].settle_back(awaited) == finish:
+                finish = awaited
+    return finish
 
 
 def _place(network: Network, node: int, at: int, early: Early) -> tuple[int, int]:
