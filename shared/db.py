@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from shared.errors import Overloaded
 from shared.faults import fault
+from shared.memory import Memory
 from shared.telemetry import REGISTRY
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Transaction:
 
     connection: "Lent"
     context: Context
+    memory: Memory = field(default_factory=Memory)
+    """What this process keeps of what transactions before have read."""
+    kept: dict[Hashable, tuple[object, int]] = field(default_factory=dict)
+    """What it is to keep once this transaction has committed, with the number of rows."""
     wakes: dict[str, float] = field(default_factory=dict)
     closing: dict[str, Closing] = field(default_factory=dict)
     """Writes that nobody waits for, by name: they go together in one round trip before the commit."""
@@ -210,6 +215,7 @@ class Database:
 
     pool: "asyncpg.Pool[asyncpg.Record]"
     signals: dict[str, asyncio.Event] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     _alarms: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     @classmethod
@@ -275,7 +281,7 @@ class Database:
             if lock is None:
                 _clean(connection, tag)
             locked = lock is not None and tag == "SELECT 1"
-            async with self._ending(Transaction(connection, context, locked=locked)) as transaction:
+            async with self._ending(Transaction(connection, context, self.memory, locked=locked)) as transaction:
                 yield transaction
 
     @asynccontextmanager
@@ -283,7 +289,7 @@ class Database:
         """Lend a transaction that begins only when more than `read` is asked of it; else as `transaction`."""
         async with (
             self.connection() as connection,
-            self._ending(Transaction(connection, context, begun=_Begun(yes=False))) as transaction,
+            self._ending(Transaction(connection, context, self.memory, begun=_Begun(yes=False))) as transaction,
         ):
             yield transaction
 
@@ -301,6 +307,8 @@ class Database:
         if transaction.begun.yes and await connection.execute("commit") != "COMMIT":
             # An error that was swallowed inside had failed the transaction: PostgreSQL rolls back without a word.
             raise asyncpg.InFailedSQLTransactionError("nothing was committed: a statement before had failed")
+        for key, (value, rows) in transaction.kept.items():
+            self.memory.keep(key, value, rows)
         await fault("transaction.after_commit")
         for name, seconds in transaction.wakes.items():
             self._wake(name, seconds)

@@ -213,6 +213,19 @@ async def rows(tx: Transaction, kind: Entity, project_id: UUID, order: str = "id
     )
 
 
+async def rows_by_id(
+    tx: Transaction, kind: Entity, project_id: UUID, identifiers: Collection[UUID]
+) -> list[asyncpg.Record]:
+    """Return those rows of a kind in a project that there are."""
+    return await tx.fetch(
+        f"select {kind.columns} from {kind.table.name} t"
+        " where organization_id = $1 and project_id = $2 and id = any($3)",
+        tx.organization_id,
+        project_id,
+        list(identifiers),
+    )
+
+
 async def images(tx: Transaction, kind: Entity, identifiers: Sequence[UUID]) -> Mapping[UUID, str]:
     """Return images by id."""
     found = await tx.fetch(

@@ -99,7 +99,7 @@ async def incoming(tx: Transaction, project_id: UUID) -> list[Incoming]:
     ]
 
 
-async def followers(tx: Transaction, project_id: UUID, tasks: Sequence[UUID]) -> list[UUID]:
+async def followers(tx: Transaction, project_id: UUID, tasks: Sequence[UUID | str]) -> list[UUID]:
     """Return the projects whose tasks hang on these by links in force; plans of closed ones stay as they are."""
     rows = await tx.fetch(
         "select distinct l.project_id from project_link l"

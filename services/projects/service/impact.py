@@ -54,7 +54,7 @@ class _Outlook:
 async def impact_of(tx: Transaction, project_id: UUID, own_only: str | None, task_id: UUID, minutes: int) -> bytes:
     """Return the answer as JSON; raises NotFound for a task that is not the project's."""
     first = await _outlook(tx, project_id)
-    if all(row["id"] != task_id for row in first.given.rows.tasks):
+    if all(task.source_id != str(task_id) for task in first.plan.tasks):
         raise NotFound
     outlooks = {project_id: first}
     if first.before is not None:

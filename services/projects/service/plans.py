@@ -53,7 +53,8 @@ def _calendar(row: asyncpg.Record) -> WorkingCalendar:
     return from_json(orjson.loads(row["definition"]))
 
 
-def _task(row: asyncpg.Record, calendars: dict[UUID, str]) -> Task:
+def task_of(row: asyncpg.Record, calendars: Mapping[UUID, str]) -> Task:
+    """Return a task from its row; calendars are called as these names say."""
     baseline = None
     if row["baseline_finish"] is not None or row["baseline_cost"] is not None:
         baseline = Baseline(
@@ -129,7 +130,7 @@ class PlanRows:
     """All rows of a project's plan; `plan` of many takes long and awaits nothing, so it can be had in a thread."""
 
     project: asyncpg.Record
-    calendars: Sequence[asyncpg.Record]
+    calendar_rows: Sequence[asyncpg.Record]
     tasks: Sequence[asyncpg.Record]
     links: Sequence[asyncpg.Record]
     resources: Sequence[asyncpg.Record]
@@ -138,11 +139,15 @@ class PlanRows:
     def __len__(self) -> int:
         return len(self.tasks) + len(self.links) + len(self.assignments)
 
+    @property
+    def calendars(self) -> Mapping[UUID, str]:
+        """What the plan calls its calendars."""
+        return {row["id"]: row["source_id"] for row in self.calendar_rows}
+
     def plan(self) -> Plan:
         """Return the plan with our ids as source ids."""
-        project = self.project
-        names = {row["id"]: row["source_id"] for row in self.calendars}
-        calendars = tuple(_calendar(row) for row in self.calendars)
+        project, names = self.project, self.calendars
+        calendars = tuple(_calendar(row) for row in self.calendar_rows)
         default = names.get(project["calendar_id"])
         if default is None:
             calendars, default = (*calendars, USUAL_CALENDAR), USUAL_CALENDAR.source_id
@@ -156,8 +161,8 @@ class PlanRows:
             status_date=project["status_date"],
             calendar_source_id=default,
             calendars=calendars,
-            tasks=tuple(_task(row, names) for row in self.tasks),
-            links=tuple(_link(row) for row in self.links),
+            tasks=tuple(task_of(row, names) for row in self.tasks),
+            links=tuple(map(link_of, self.links)),
             resources=tuple(
                 Resource(
                     str(row["id"]),
@@ -177,7 +182,8 @@ class PlanRows:
         )
 
 
-def _link(row: asyncpg.Record) -> Link:
+def link_of(row: asyncpg.Record) -> Link:
+    """Return a link from its row."""
     return Link(
         str(row["predecessor_id"]),
         str(row["successor_id"]),
@@ -209,7 +215,7 @@ async def plan_rows(tx: Transaction, project: asyncpg.Record) -> PlanRows:
     project_id: UUID = project["id"]
     return PlanRows(
         project,
-        calendars=await repository.rows(tx, CALENDAR, project_id),
+        calendar_rows=await repository.rows(tx, CALENDAR, project_id),
         tasks=await repository.rows(tx, TASK, project_id, "position, id"),
         links=await repository.rows(tx, DEPENDENCY, project_id),
         resources=await repository.rows(tx, PLAN_RESOURCE, project_id),

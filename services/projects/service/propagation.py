@@ -16,7 +16,7 @@ from shared.db import Context, Database, Transaction
 GONE: Final = "A task of the link is gone."
 
 
-async def hand_on(tx: Transaction, project_id: UUID, *, moved: Sequence[UUID], removed: Sequence[UUID]) -> None:
+async def hand_on(tx: Transaction, project_id: UUID, *, moved: Sequence[str], removed: Sequence[str]) -> None:
     """Ask for the schedules of projects whose tasks hang on what moved, and for the end of links that lost a task."""
     if moved or removed:
         for follower in await rows.followers(tx, project_id, [*moved, *removed]):

@@ -15,11 +15,10 @@ from services.projects.domain.project_links import Bound, Incoming
 from services.projects.domain.rollups import RollUp
 from services.projects.domain.schedule import ScheduledTask
 from services.projects.service.chunks import chunked
+from services.projects.service.kept_plans import Item, KeptPlan
 from shared.messaging import NewEvent
 from shared.strict_json import dumps
 
-Item = tuple[object, ...]
-"""What is stored of a task: its place, its dates, and what it comes to."""
 _DATES: Final = ("early_start", "early_finish", "late_start", "late_finish")
 _FLOATS: Final = ("total_float_minutes", "free_float_minutes", "is_critical")
 COLUMNS: Final = ("position", *_DATES, *_FLOATS, *RollUp._fields)
@@ -37,13 +36,17 @@ class Computed:
     span: tuple[datetime | None, datetime | None]
     """The project's start and finish."""
     percent_complete: Decimal | None
-    items: Mapping[UUID, Item]
+    items: Mapping[str, Item]
     """What is to be stored, by task."""
     problem: str | None
     asked: Sequence[Incoming]
     """The links from other projects that count in it."""
     bounds: Mapping[UUID, Bound]
     """What each of them asks."""
+    plan: KeptPlan | None
+    """What it was computed of, to be kept with it."""
+    known: KeptPlan | None
+    """What was kept of the plan before, with the schedule that was stored."""
 
 
 def item_of(position: int, dates: ScheduledTask, sums: RollUp) -> Item:
@@ -66,15 +69,20 @@ class Change:
     """What of a schedule differs from the one stored."""
 
     rows: Sequence[Item]
-    removed: Sequence[UUID]
-    moved: Sequence[UUID]
+    removed: Sequence[str]
+    moved: Sequence[str]
     """Tasks whose dates or floats are others."""
     events: Sequence[NewEvent]
 
 
-def change_of(computed: Computed, revision: int, stored: Sequence[asyncpg.Record]) -> Change:
-    """Return how a schedule differs from the rows stored of the one before: their ids, then `COLUMNS`."""
-    new, old = computed.items, {row[0]: tuple(row)[1:] for row in stored}
+def items_of(stored: Sequence[asyncpg.Record]) -> Mapping[str, Item]:
+    """Return what is stored of a schedule from its rows: their ids, then `COLUMNS`."""
+    return {str(row[0]): tuple(row)[1:] for row in stored}
+
+
+def change_of(computed: Computed, revision: int, stored: Mapping[str, Item] | Sequence[asyncpg.Record]) -> Change:
+    """Return how a schedule differs from the one before: from its items, or from their rows."""
+    new, old = computed.items, stored if isinstance(stored, Mapping) else items_of(stored)
     changed = [key for key, item in new.items() if old.get(key) != item]
     removed = [key for key in old if key not in new]
     told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
@@ -83,7 +91,7 @@ def change_of(computed: Computed, revision: int, stored: Sequence[asyncpg.Record
 
 
 def _events(
-    computed: Computed, revision: int, changed: Sequence[tuple[UUID, Item]], removed: Sequence[UUID]
+    computed: Computed, revision: int, changed: Sequence[tuple[str, Item]], removed: Sequence[str]
 ) -> list[NewEvent]:
     zone, span = ZoneInfo(computed.zone_name), computed.span
 

@@ -1,7 +1,7 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -22,13 +22,14 @@ from services.projects.domain.schedule import (
 from services.projects.domain.schedule.effort import Calendars
 from services.projects.entities import PROJECT
 from services.projects.models import METADATA
-from services.projects.repository import project_links
+from services.projects.repository import plan_events, project_links
 from services.projects.service.breathing import aside
+from services.projects.service.kept_plans import ChangedPlan, Item, KeptPlan, keep, known_plan
 from services.projects.service.loops import loop_of
-from services.projects.service.plans import PlanRows, plan_rows
+from services.projects.service.plans import PlanRows
 from services.projects.service.projects import SCHEDULE, drop_links
 from services.projects.service.propagation import hand_on, keep_bounds
-from services.projects.service.schedule_changes import COLUMNS, Change, Computed, Item, change_of, item_of
+from services.projects.service.schedule_changes import COLUMNS, Change, Computed, change_of, item_of
 from shared import messaging
 from shared.collector import collector_paused
 from shared.db import Context, Database, Transaction
@@ -46,15 +47,15 @@ Planned = tuple[Plan, Schedule | None, str | None]
 class Given:
     """What a schedule is computed from."""
 
-    rows: PlanRows
+    rows: PlanRows | ChangedPlan
     asked: Sequence[Incoming]
     """What other projects ask by links in force."""
     loop: Sequence[UUID] | None
     """Of tasks that wait for each other through several projects."""
 
-    def plan(self) -> Plan:
+    def plan(self, own: Plan | None = None) -> Plan:
         """Return the plan with what other projects ask of it; raises DependencyCycle."""
-        plan = self.rows.plan()
+        plan = self.rows.plan() if own is None else own
         if self.loop is not None:
             raise DependencyCycle(tuple(map(str, self.loop)))
         return bounded(plan, self.asked, Calendars(plan).project.calendar) if self.asked else plan
@@ -62,9 +63,9 @@ class Given:
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
-    version = await repository.position(tx, project_id)
+    event = await plan_events.last_event(tx, project_id)
     given = await given_of(tx, project_id)
-    return await aside(len(given.rows), _computed, version, given)
+    return await aside(len(given.rows), _computed, event, given)
 
 
 async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
@@ -83,7 +84,7 @@ async def given_of(tx: Transaction, project_id: UUID) -> Given:
     if project is None:
         raise NotFound
     asked = await project_links.incoming(tx, project_id)
-    return Given(await plan_rows(tx, project), asked, await loop_of(tx, project_id) if asked else None)
+    return Given(await known_plan(tx, project), asked, await loop_of(tx, project_id) if asked else None)
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -175,15 +176,18 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
         await _store_header(tx, project_id, max(revision, 1), present, computed.problem)
         await drop_links(tx, project_id)  # what was removed is not seen here
         return revision
-    stored = await _stored(tx, project_id)
+    stored = await _stored(tx, computed, revision)
     change = await aside(len(computed.items) + len(stored), change_of, computed, revision + 1, stored)
     header = (*computed.span, computed.percent_complete)
     known = ("project_start", "project_finish", "percent_complete")
     same = present is not None and present["problem"] is None and tuple(present[name] for name in known) == header
     await keep_bounds(tx, project_id, computed.asked, computed.bounds)
-    if same and not change.rows and not change.removed:
+    is_new = not same or bool(change.rows or change.removed)
+    revision += is_new
+    if computed.plan is not None:
+        keep(tx, replace(computed.plan, revision=revision, items=computed.items))
+    if not is_new:
         return revision
-    revision += 1
     await _store(tx, project_id, change)
     await tx.execute(
         """
@@ -208,33 +212,41 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
 def planned(given: Given, change: Callable[[Plan], Plan] | None = None) -> Planned:
     """Return a plan, with what other projects ask of it and a change that is tried out, and its schedule."""
     with collector_paused():
-        try:
-            plan = given.plan()
-            if change is not None:
-                plan = change(plan)
-            return plan, critical_path(plan) if plan.tasks else None, None
-        except UNSCHEDULABLE as error:
-            return given.rows.plan(), None, str(error)[:500]
+        return _planned(given, given.rows.plan(), change)
 
 
-def _computed(version: int, given: Given) -> Computed:
-    """Keep of plan and schedule what is stored alone, so that when the collector goes on little is left to look at."""
+def _planned(given: Given, own: Plan, change: Callable[[Plan], Plan] | None = None) -> Planned:
+    try:
+        plan = given.plan(own)
+        if change is not None:
+            plan = change(plan)
+        return plan, critical_path(plan) if plan.tasks else None, None
+    except UNSCHEDULABLE as error:
+        return own, None, str(error)[:500]
+
+
+def _computed(event: tuple[int, UUID | None], given: Given) -> Computed:
+    """Keep of the schedule what is stored alone, so that when the collector goes on little is left to look at."""
     with collector_paused():
-        plan, schedule, problem = planned(given)
+        own = given.rows.plan()
+        plan, schedule, problem = _planned(given, own)
         rows, project = given.rows, given.rows.project
+        version, event_id = event
         span: tuple[datetime | None, datetime | None] = (None, None)
-        items: dict[UUID, Item] = {}
+        items: dict[str, Item] = {}
         bounds: Mapping[UUID, Bound] = {}
         if schedule is not None:
             span = (schedule.project_start, schedule.project_finish)
-            each = zip(rows.tasks, schedule.tasks, roll_up(plan, schedule), strict=True)
-            items = {row["id"]: item_of(row["position"], dates, sums) for row, dates, sums in each}
+            each = zip(plan.tasks, schedule.tasks, roll_up(plan, schedule), strict=True)
+            items = {task.source_id: item_of(task.position, dates, sums) for task, dates, sums in each}
             if given.asked:
                 bounds = bounds_of(given.asked, plan, schedule, Calendars(plan).project.calendar)
         percent = percent_complete(plan)
         del plan, schedule
         zone: str = project["time_zone"]
-        return Computed(project["id"], version, zone, span, percent, items, problem, given.asked, bounds)
+        kept = None if event_id is None else KeptPlan(version, event_id, project, rows.calendars, own)
+        known = rows.kept if isinstance(rows, ChangedPlan) else None
+        return Computed(project["id"], version, zone, span, percent, items, problem, given.asked, bounds, kept, known)
 
 
 async def _store_header(
@@ -255,11 +267,15 @@ on conflict (organization_id, id) do update set problem = excluded.problem, upda
     )
 
 
-async def _stored(tx: Transaction, project_id: UUID) -> Sequence[asyncpg.Record]:
+async def _stored(tx: Transaction, computed: Computed, revision: int) -> Mapping[str, Item] | Sequence[asyncpg.Record]:
+    """The schedule that is stored: as it is kept, if it is still that revision."""
+    known = computed.known
+    if known is not None and known.items is not None and known.revision == revision:
+        return known.items
     return await tx.fetch(
         f"select id, {', '.join(COLUMNS)} from schedule_item where organization_id = $1 and project_id = $2",
         tx.organization_id,
-        project_id,
+        computed.project_id,
     )
 
 

@@ -1,0 +1,138 @@
+"""Plans that this process keeps as of an event of their project: only what was changed since is read again.
+
+What is kept was committed. All that a plan is made of is told by events of its project, which are numbered without
+gaps in the order of commits, so that those since tell which rows to read; where they tell of anything but tasks and
+links, the whole plan is read. The id of the last event is compared too, in case the database was restored.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from services.projects import repository
+from services.projects.domain.plan import Plan, Task
+from services.projects.entities import DEPENDENCY, TASK
+from services.projects.repository import plan_events
+from services.projects.service.plans import PlanRows, link_of, plan_rows, task_of
+from shared.db import Transaction
+
+Item = tuple[object, ...]
+"""What is stored of a task: its place, its dates, and what it comes to."""
+MOST_EVENTS: Final = 1_000
+"""After more than so many all is read."""
+
+_FACTS: Final = ("created", "updated", "deleted")
+_OF_TASKS: Final = frozenset(TASK.event_type(fact) for fact in _FACTS)
+_OF_LINKS: Final = frozenset(DEPENDENCY.event_type(fact) for fact in _FACTS)
+_OF_MANY: Final = "pmo.projects.plan.changed.v1"
+_OF_NONE: Final = frozenset({"pmo.projects.schedule.published.v1", TASK.event_type("progressed")})
+"""What changes no row that a plan is made of: a task that takes progress on is told by an event of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPlan:
+    """A plan as of an event of its project, and the schedule that is stored in a revision, by task."""
+
+    version: int
+    event_id: UUID
+    project: asyncpg.Record
+    calendars: Mapping[UUID, str]
+    plan: Plan
+    revision: int = 0
+    items: Mapping[str, Item] | None = None
+
+    def __len__(self) -> int:
+        return len(self.plan.tasks) + len(self.plan.links) + len(self.plan.assignments)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPlan:
+    """A kept plan and what was changed of it since."""
+
+    project: asyncpg.Record
+    kept: KeptPlan
+    touched: AbstractSet[UUID]
+    """Tasks that were made, changed or deleted."""
+    tasks: Sequence[asyncpg.Record]
+    """Those of them that there are."""
+    links: Sequence[asyncpg.Record] | None
+    """All links, where any was changed."""
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    @property
+    def calendars(self) -> Mapping[UUID, str]:
+        """What the plan calls its calendars."""
+        return self.kept.calendars
+
+    def plan(self) -> Plan:
+        """Return the plan as it is now."""
+        plan = self.kept.plan
+        if self.touched:
+            plan = replace(plan, tasks=tuple(self._merged(plan.tasks)))
+        if self.links is not None:
+            plan = replace(plan, links=tuple(map(link_of, self.links)))
+        return plan
+
+    def _merged(self, before: Sequence[Task]) -> list[Task]:
+        gone = set(map(str, self.touched))
+        there = {task.source_id: task for task in (task_of(row, self.calendars) for row in self.tasks)}
+        gone -= there.keys()
+        tasks = [there.pop(task.source_id, task) for task in before if task.source_id not in gone]
+        tasks += there.values()
+        if any(one.position >= other.position for one, other in pairwise(tasks)):
+            tasks.sort(key=lambda task: (task.position, task.source_id))
+        return tasks
+
+
+async def known_plan(tx: Transaction, project: asyncpg.Record) -> PlanRows | ChangedPlan:
+    """Return a project's plan as the transaction sees it, from what is kept of it where that can be."""
+    kept = tx.memory.get(_key(tx, project["id"]), KeptPlan)
+    return (None if kept is None else await _changed(tx, project, kept)) or await plan_rows(tx, project)
+
+
+def keep(tx: Transaction, plan: KeptPlan) -> None:
+    """Keep a plan with its stored schedule once the transaction has committed."""
+    tx.kept[_key(tx, plan.project["id"])] = (plan, len(plan))
+
+
+def _key(tx: Transaction, project_id: UUID) -> tuple[str, UUID, UUID]:
+    return ("plan", tx.organization_id, project_id)
+
+
+async def _changed(tx: Transaction, project: asyncpg.Record, kept: KeptPlan) -> ChangedPlan | None:
+    project_id: UUID = project["id"]
+    if project["version"] != kept.project["version"]:
+        return None
+    events = await plan_events.events_from(tx, project_id, kept.version, most=MOST_EVENTS)
+    if not events or len(events) == MOST_EVENTS or events[0]["id"] != kept.event_id:
+        return None
+    touched, links = set[UUID](), False
+    for event in events[1:]:
+        if event["type"] in _OF_TASKS:
+            touched.add(event["entity_id"])
+        elif event["type"] in _OF_LINKS:
+            links = True
+        elif event["type"] not in _OF_NONE and event["type"] != _OF_MANY:
+            return None
+    many = [event["version"] for event in events[1:] if event["type"] == _OF_MANY]
+    for kind, identifier in await plan_events.items_of(tx, project_id, many) if many else ():
+        if kind == TASK.name:
+            touched.add(identifier)
+        elif kind == DEPENDENCY.name:
+            links = True
+        elif kind != "progress":
+            return None
+    return ChangedPlan(
+        project,
+        kept,
+        touched,
+        tasks=await repository.rows_by_id(tx, TASK, project_id, touched) if touched else (),
+        links=await repository.rows(tx, DEPENDENCY, project_id) if links else None,
+    )
