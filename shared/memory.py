@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-MOST_ROWS: Final = 150_000
+MOST_ROWS: Final = 350_000
 """So many rows are kept in all: about 1 KiB each where they are tasks, 0.3 where they are links."""
 
 
