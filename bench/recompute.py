@@ -86,7 +86,9 @@ async def _first(stack: Stack, project: UUID, made: Plan) -> float:
     await _change(stack, call, project, made, 0)
     call.close()
     async with stack.database("projects") as connection:
-        while not await connection.fetchval("select count(*) from schedule where id = $1", project):
+        while True:
+            if await connection.fetchval("select count(*) from schedule where id = $1", project):
+                break
             await asyncio.sleep(0.1)
     seconds = time.perf_counter() - began
     await stack.settle()
