@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -91,7 +91,7 @@ async def change(story: Story, of: str, **fields: object) -> None:
 async def test_what_tasks_and_links_become_is_known_without_reading_the_plan_again(
     story: Story, replica: Replica, settings: Settings
 ) -> None:
-    steps = [
+    steps: list[Callable[[], Awaitable[object]]] = [
         lambda: change(story, "a", duration_minutes=960),
         lambda: change(story, "b", name="Bollards", percent_complete=40),
         lambda: story.link("a", "b"),
