@@ -10,7 +10,7 @@ import pytest
 
 from services.projects.domain.conventions import PRIMAVERA, ProgressMode
 from services.projects.domain.plan import Link, Plan, Task
-from tests.unit.projects.schedule_support import DAY, at, early, late, plan, scheduled, task
+from tests.unit.projects.schedule_support import DAY, FF, SS, at, early, late, plan, scheduled, task
 
 RETAINED, OVERRIDE, ACTUAL = ProgressMode.RETAINED_LOGIC, ProgressMode.PROGRESS_OVERRIDE, ProgressMode.ACTUAL_DATES
 
@@ -72,3 +72,46 @@ def test_progress_override_goes_on_at_the_data_date_and_the_predecessor_holds_no
 def test_with_actual_dates_what_has_begun_is_still_held_by_its_links() -> None:
     retained, actual = (scheduled(under(mode, begun_early(), "12 08:00")) for mode in (RETAINED, ACTUAL))
     assert actual == retained
+
+
+def done(name: str, days: float, start: str, finish: str) -> Task:
+    return replace(
+        task(name, days), actual_start=at(start), actual_finish=at(finish), remaining_duration_minutes=0,
+        actual_duration_minutes=round(days * DAY),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data_date", "start"),
+    [
+        ("7 08:00", "9 08:00"),  # nothing of the two days is over
+        ("8 08:00", "9 08:00"),  # one is
+        ("12 08:00", "12 08:00"),  # both are
+    ],
+)
+def test_a_lag_runs_on_from_the_actual_finish_of_what_is_done(data_date: str, start: str) -> None:
+    network = plan([done("pour", 2, "5 08:00", "6 17:00"), task("strip", 1)], [Link("pour", "strip", lag=2 * DAY)])
+    assert early(scheduled(under(RETAINED, network, data_date))["strip"])[0] == start
+
+
+def test_a_lag_from_a_start_has_run_as_long_as_the_predecessor_was_worked_on() -> None:
+    lay = replace(begun("lay", 5, "5 08:00", 3), actual_duration_minutes=2 * DAY)
+    network = plan([lay, task("weld", 2)], [Link("lay", "weld", SS, lag=3 * DAY)])
+    assert early(scheduled(under(RETAINED, network, "7 08:00"))["weld"])[0] == "8 08:00"
+
+
+def test_a_finish_waits_for_the_actual_finish_of_what_is_done_out_of_sequence() -> None:
+    tasks = [task("a", 5), done("b", 1, "5 08:00", "5 17:00"), task("c", 1)]
+    network = plan(tasks, [Link("a", "b", FF), Link("b", "c", FF)])
+    found = scheduled(under(RETAINED, network, "8 08:00"))
+    assert (early(found["c"]), found["c"].total_float_minutes) == (("8 08:00", "8 17:00"), 4 * DAY)
+
+
+def test_what_is_done_out_of_sequence_takes_free_float_away() -> None:
+    """Of MPXJ's Primavera scheduler: the third task is done, and yet held until the second is."""
+    tasks = [task("a", 1), task("b", 5), done("c", 1, "5 08:00", "5 17:00"), task("d", 3)]
+    network = plan(tasks, [Link("a", "b"), Link("a", "c"), Link("b", "c"), Link("c", "d")])
+    found = scheduled(under(RETAINED, network, "8 08:00"))
+    assert early(found["b"]) == ("9 08:00", "15 17:00")
+    assert early(found["d"]) == ("16 08:00", "20 17:00")
+    assert [found[name].free_float_minutes for name in "abd"] == [0, 0, 0]

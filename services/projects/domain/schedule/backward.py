@@ -74,8 +74,16 @@ def _open_ends(network: Network) -> set[int]:
 
 
 def _holding(network: Network, node: int, early: Early) -> list[Bond]:
-    """A node's bonds; under a summary's start that of the earliest subtask alone: the others do not hold it."""
+    """A node's bonds; under a summary's start that of the earliest subtask alone: the others do not hold it.
+
+    To Primavera what is done asks for no lag after a predecessor that is not.
+    """
     bonds = network.bonds[node]
+    if network.minds_data_date and network.states[node] is State.DONE:
+        return [
+            (before, from_finish, to_finish, 0 if from_finish and not to_finish else lag, clock)
+            for before, from_finish, to_finish, lag, clock in bonds
+        ]
     if network.states[node] is _EARLIEST:
         return [min(bonds, key=lambda bond: (early.start[bond[0]], bond[0]))]
     return bonds
@@ -86,7 +94,9 @@ def _lie(network: Network, node: int, early: Early, late: Late, bounds: _Bounds)
     state, duration, at = network.states[node], network.durations[node], bounds.finish[node]
     held = network.rests.get(node)
     begin = bounds.start[node]
-    if begin != NEVER and (state not in _START_FIXED or (held is not None and node not in network.begun)):
+    if begin != NEVER and state is State.DONE and network.hands_on:
+        at = min(at, begin)
+    elif begin != NEVER and (state not in _START_FIXED or (held is not None and node not in network.begun)):
         at = min(at, network.efforts[node].finish(begin, duration if held is None else held, duration))
     match state:
         case State.SPAN:  # asks nothing: it lies at the horizon until all others lie

@@ -38,7 +38,7 @@ def build_network(plan: Plan) -> Network:
 
 
 def lag_of(network: Network, link: Link, before: Task, after: Task) -> tuple[int, Clock]:
-    """How long the passes wait between the ends of a link, and what that is counted on."""
+    """How long a link waits between its ends, and what that is counted on."""
     lag, unit, calendars = link.lag, link.lag_unit, network.calendars
     elapsed = False
     if unit is not _WORKING:
@@ -59,6 +59,37 @@ def lag_of(network: Network, link: Link, before: Task, after: Task) -> tuple[int
             return lag, calendars.project
         case LagCalendar.AROUND_THE_CLOCK:
             return lag, calendars.always.working
+
+
+def rest_of_lag(network: Network, link: Link, before: Task, after: Task) -> tuple[int, Clock]:
+    """What of a lag is still to come at the data date where links hold what has begun, and what it is counted on."""
+    lag, clock = lag_of(network, link, before, after)
+    if lag and network.hands_on and before.actual_start is not None:
+        lag = _rest(network, link.type, before, after, lag, clock)
+    return lag, clock
+
+
+def _rest(network: Network, kind: LinkType, before: Task, after: Task, lag: int, clock: Clock) -> int:
+    """What is left of a lag from a predecessor that has begun: Primavera's rule.
+
+    It runs since the end of the predecessor that the link leaves from; while that one is under way, a lag from its
+    start has run as long as it was worked on. What has begun itself waits for no lag after what is done.
+    """
+    done = None if before.actual_finish is None else minute_of(before.actual_finish)
+    match kind:
+        case LinkType.START_TO_START if done is None:
+            if network.conventions.lags_from_actual_start:
+                return lag
+            return 0 if after.actual_finish is not None else max(lag - before.actual_duration_minutes, 0)
+        case LinkType.START_TO_START if before.actual_start is not None:
+            since = minute_of(before.actual_start)
+        case LinkType.FINISH_TO_START | LinkType.FINISH_TO_FINISH if done is not None:
+            since = done
+        case _:
+            return lag
+    if kind is LinkType.FINISH_TO_START and after.actual_finish is not None:
+        return 0
+    return max(lag - max(clock.working_minutes(since, network.floor), 0), 0)
 
 
 class Role(IntEnum):
@@ -99,7 +130,7 @@ class _Binder:
             elif not lag and kind is _FINISH_TO_START:
                 waits[after].append(before)
             else:
-                lag, clock = lag_of(network, link, tasks[before], tasks[after])
+                lag, clock = rest_of_lag(network, link, tasks[before], tasks[after])
                 tie(before, after, kind, lag, clock)
         self._hold_summaries()
         self._bind_helpers()
@@ -112,7 +143,7 @@ class _Binder:
     def _tie_apart(self, link: Link, before: int, after: int) -> None:
         """Tie a link of a level of effort or of a summary."""
         network, kind = self._network, link.type
-        lag, clock = lag_of(network, link, self._plan.tasks[before], self._plan.tasks[after])
+        lag, clock = rest_of_lag(network, link, self._plan.tasks[before], self._plan.tasks[after])
         bond = (before, kind in FROM_FINISH, kind in TO_FINISH, lag, clock)
         if State.SPAN in {network.states[before], network.states[after]}:
             network.spans.setdefault(after, []).append((True, bond))

@@ -14,5 +14,6 @@ class Dates:
     start: list[int]
     finish: list[int]
     driven: dict[int, int]  # the start that links alone would give where a constraint pulled it earlier
+    held: dict[int, int]  # where what is done would lie by its links, if that holds its successors back
     project_finish: int  # the latest early finish
     latest: frozenset[int]  # tasks planned at their late dates, which uses their float up

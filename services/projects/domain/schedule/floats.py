@@ -69,6 +69,12 @@ def _held_until(network: Network, dates: Dates) -> tuple[list[int], list[int]]:
     until, begin_until = [NEVER] * len(waits), [NEVER] * len(waits)
     for node, start in zip(range(len(network.tasks)), dates.start, strict=False):
         if network.closed[node] or network.states[node] is _DONE:
+            if node in dates.held and network.active[node]:  # to Primavera its place by its links is one to be moved
+                place = dates.held[node]
+                for before in waits[node]:
+                    until[before] = min(until[before], place)
+                if bonds[node]:
+                    hold_back(_floating(network, bonds[node]), place, place, begin_until, until)
             continue
         delay = delays.get(node, 0) if delays else 0
         held = start - delay

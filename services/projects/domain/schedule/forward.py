@@ -27,15 +27,17 @@ class Handed(NamedTuple):
     start: list[int]
     finish: list[int]
     begin: list[int]  # the start from which the lags of its links count
+    end: list[int]  # the finish that finishes wait for
 
 
 @dataclass(frozen=True, slots=True)
 class Early:
-    """Early dates by node; `driven` is the start that links alone would give where a constraint pulled it earlier."""
+    """Early dates by node."""
 
     start: list[int]
     finish: list[int]
-    driven: dict[int, int]
+    driven: dict[int, int]  # the start that links alone would give where a constraint pulled it earlier
+    held: dict[int, int]  # where what is done would lie by its links, and so holds its successors back
 
 
 def early_dates(network: Network, late: tuple[list[int], list[int]] | None = None) -> Early:
@@ -46,10 +48,12 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
     floor, efforts, durations, plain = network.floor, network.efforts, network.durations, network.plain
     waits, bonds = network.waits, network.bonds
     start, finish = [floor] * len(plain), [floor] * len(plain)
-    early = Early(start, finish, {})
+    early = Early(start, finish, {}, {})
     apart = late is not None or network.hands_on or bool(network.begun)
-    handed = Handed(list(start), list(finish), list(start)) if apart else Handed(start, finish, start)
-    handed_finish, begin = handed.finish, handed.begin
+    handed = Handed(start, finish, start, finish)
+    if apart:
+        handed = Handed(list(start), list(finish), list(start), list(finish))
+    handed_finish, begin, end = handed.finish, handed.begin, handed.end
     for node in reversed(network.order):
         at = floor
         for before in waits[node]:
@@ -60,7 +64,7 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
             index_of = working.index
             index = index_of[at]
             for before, from_finish, to_finish, lag, clock in bonds[node]:
-                origin = handed_finish[before] if from_finish else begin[before]
+                origin = (end if to_finish else handed_finish)[before] if from_finish else begin[before]
                 same = clock is working or not lag
                 bound = index_of[origin] + lag if same else index_of[clock.add(origin, lag)]
                 if to_finish:
@@ -79,11 +83,15 @@ def _hand_on(
     network: Network, node: int, at: int, handed: Handed, early: Early, late: tuple[list[int], list[int]] | None
 ) -> None:
     start, finish = early.start[node], early.finish[node]
+    end = finish
     if late is not None and node in network.late:
-        start, finish = late[0][node], late[1][node]
+        start = late[0][node]
+        finish = end = late[1][node]
     elif network.hands_on and network.states[node] is State.DONE:
-        finish = max(finish, _bound(network, node, at, handed, 0))
-    handed.start[node], handed.finish[node], handed.begin[node] = start, finish, network.begun.get(node, start)
+        start = early.held[node] = _bound(network, node, at, handed, 0)
+        finish, end = max(finish, start), max(end, network.floor)
+    handed.start[node], handed.finish[node], handed.end[node] = start, finish, end
+    handed.begin[node] = network.begun.get(node, start)
 
 
 def _lie(network: Network, node: int, at: int, handed: Handed, early: Early) -> tuple[int, int]:
@@ -111,7 +119,8 @@ def _lie(network: Network, node: int, at: int, handed: Handed, early: Early) -> 
 def _bound(network: Network, node: int, at: int, handed: Handed, minutes: int) -> int:
     """The earliest start of so many minutes, not before `at`, that all incoming bonds allow."""
     for before, from_finish, to_finish, lag, clock in network.bonds[node]:
-        bound = clock.add(handed.finish[before] if from_finish else handed.begin[before], lag)
+        finish = handed.end if to_finish else handed.finish
+        bound = clock.add(finish[before] if from_finish else handed.begin[before], lag)
         if to_finish:
             bound = network.efforts[node].start(bound, minutes, network.durations[node])
         at = max(at, bound)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from services.projects.domain.conventions import ProgressMode
 from services.projects.domain.plan import Link, Plan
-from services.projects.domain.schedule.binding import FROM_FINISH, TO_FINISH, lag_of
+from services.projects.domain.schedule.binding import FROM_FINISH, TO_FINISH, lag_of, rest_of_lag
 from services.projects.domain.schedule.dates import Dates
 from services.projects.domain.schedule.network import Network, State
 
@@ -42,7 +42,8 @@ def relations(plan: Plan, network: Network, dates: Dates) -> Iterator[tuple[int,
 
 
 def _relation(network: Network, dates: Dates, link: Link, before: int, after: int) -> Relation:
-    lag, clock = lag_of(network, link, network.tasks[before], network.tasks[after])
+    is_done = network.states[before] is State.DONE  # its lag is counted from its finish, not from the data date
+    lag, clock = (lag_of if is_done else rest_of_lag)(network, link, network.tasks[before], network.tasks[after])
     from_finish, to_finish = link.type in FROM_FINISH, link.type in TO_FINISH
     origin = dates.finish[before] if from_finish else network.begun.get(before, dates.start[before])
     effort, index, delay = network.efforts[after], network.efforts[before].calendar.index, network.delays.get(after, 0)

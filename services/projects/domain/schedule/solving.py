@@ -36,7 +36,8 @@ def solve(plan: Plan) -> Solved:
         horizon = minute_of(plan.must_finish)
     if conventions.schedules_from_finish and plan.finish is not None:
         horizon = minute_of(plan.finish)
-    late = late_dates(network, early, horizon, own_horizon=conventions.open_ends_critical)
+    latest = max([horizon, *early.held.values()]) if plan.must_finish is None else horizon
+    late = late_dates(network, early, latest, own_horizon=conventions.open_ends_critical)
     if conventions.schedules_from_finish:
         network.floor = min(compress(late.start, counts), default=horizon)
         early = early_dates(network)

@@ -18,6 +18,7 @@ def roll_up(network: Network, early: Early, late: Late, project_finish: int, *, 
         start=list(early.start),
         finish=list(early.finish),
         driven=early.driven,
+        held=early.held,
         project_finish=project_finish,
         latest=frozenset() if from_finish else frozenset(network.late),
     )
