@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.projects.domain.conventions import Conventions, ProgressMode
+from services.projects.domain.conventions import PRIMAVERA, Conventions, ProgressMode
 from services.projects.domain.plan import (
     ActivityType,
     Assignment,
@@ -99,6 +99,24 @@ def test_a_task_as_late_as_possible_uses_its_float_and_its_successors() -> None:
     assert (found["lazy"].start, found["lazy"].finish) == (at("8 08:00"), at("8 17:00"))
     assert early(found["next"]) == ("9 08:00", "9 17:00")
     assert (found["lazy"].total_float_minutes, found["next"].total_float_minutes) == (0, 0)
+
+
+def test_as_late_as_possible_is_as_late_as_successors_start_to_primavera() -> None:
+    late_one = replace(task("a"), constraint_type=ConstraintType.AS_LATE_AS_POSSIBLE)
+    tasks = [late_one, replace(late_one, source_id="end"), task("b", 3), task("c"), task("long", 6)]
+    network = replace(plan(tasks, [Link("a", "c"), Link("b", "c")]), conventions=PRIMAVERA, status_date=at("5 08:00"))
+    found = scheduled(network)
+    assert (early(found["a"]), found["a"].total_float_minutes) == (("7 08:00", "7 17:00"), 2 * DAY)
+    assert (early(found["c"]), found["c"].total_float_minutes) == (("8 08:00", "8 17:00"), 2 * DAY)
+    assert (early(found["end"]), found["end"].total_float_minutes) == (("12 08:00", "12 17:00"), 0)
+
+
+@pytest.mark.parametrize("kind", [ConstraintType.MANDATORY_START, ConstraintType.MANDATORY_FINISH])
+def test_what_must_lie_on_a_date_has_no_free_float_to_primavera(kind: ConstraintType) -> None:
+    on = at("6 08:00" if kind is ConstraintType.MANDATORY_START else "6 17:00")
+    pinned = replace(task("a"), constraint_type=kind, constraint_date=on)
+    found = scheduled(replace(plan([pinned, task("long", 6)]), conventions=PRIMAVERA, status_date=at("5 08:00")))
+    assert (early(found["a"]), found["a"].free_float_minutes) == (("6 08:00", "6 17:00"), 0)
 
 
 def test_a_plan_from_its_finish_lies_against_it() -> None:

@@ -8,8 +8,10 @@ task has itself, not those of a summary above it.
 from typing import Final
 
 from services.projects.domain.conventions import FloatType
+from services.projects.domain.plan import ConstraintType
 from services.projects.domain.schedule.bond import Bond, hold_back
 from services.projects.domain.schedule.dates import Dates
+from services.projects.domain.schedule.forward import MANDATORY
 from services.projects.domain.schedule.network import NEVER, Network, State
 
 _DONE: Final = State.DONE
@@ -53,8 +55,11 @@ def free_floats(network: Network, dates: Dates, totals: list[int]) -> list[int]:
             continue
         free, index = total, efforts[node].calendar.index
         if network.minds_data_date:  # Primavera's minds successors alone, and without them the project's early finish
+            pinned = {kind for kind, _ in network.constraints.get(node, ()) if kind in MANDATORY}
             ends = until[node] == begin_until[node] == NEVER
             free = index[dates.project_finish] - index[finishes[node]] if ends else NEVER
+            if pinned and (ends or ConstraintType.MANDATORY_FINISH in pinned):
+                free = 0
         if until[node] != NEVER:
             free = min(free, index[until[node]] - index[finishes[node]])
         if begin_until[node] != NEVER:

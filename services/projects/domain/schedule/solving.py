@@ -9,6 +9,7 @@ from services.projects.domain.schedule.backward import late_dates
 from services.projects.domain.schedule.binding import build_network
 from services.projects.domain.schedule.dates import Dates
 from services.projects.domain.schedule.forward import early_dates
+from services.projects.domain.schedule.free_float import use_free_float
 from services.projects.domain.schedule.network import Network, State
 from services.projects.domain.schedule.spans import roll_up
 from shared.working_time import minute_of
@@ -41,6 +42,9 @@ def solve(plan: Plan) -> Solved:
     if conventions.schedules_from_finish:
         network.floor = min(compress(late.start, counts), default=horizon)
         early = early_dates(network)
+    elif network.minds_data_date:
+        if network.late:
+            use_free_float(network, early, project_finish)
     elif any(network.active[node] for node in network.late):
         early = early_dates(network, (late.start, late.finish))
     dates = roll_up(network, early, late, project_finish, from_finish=conventions.schedules_from_finish)

@@ -20,9 +20,9 @@ def roll_up(network: Network, early: Early, late: Late, project_finish: int, *, 
         driven=early.driven,
         held=early.held,
         project_finish=project_finish,
-        latest=frozenset() if from_finish else frozenset(network.late),
+        latest=frozenset() if from_finish or network.minds_data_date else frozenset(network.late),
     )
-    for node in network.late:
+    for node in () if network.minds_data_date else network.late:
         dates.start[node], dates.finish[node] = late.start[node], late.finish[node]
     hang(network, dates)
     for node in sorted(network.children, reverse=True):  # subtasks come after their summary
