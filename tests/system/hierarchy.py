@@ -29,6 +29,7 @@ OF_HIERARCHY: Final = (
     Write(
         "decide_intake_request", "POST", "/v1/intake-requests/{id}/decisions", {"decision": "rejected", "reason": "x"}
     ),
+    Write("transition_programme", "POST", "/v1/programmes/{id}/transitions", {"to": "proposed"}),
     Write("create_portfolio_item", "POST", "/v1/portfolios/{id}/items", {"project_id": NOTHING}),
 )
 """Writes of what is named in their path."""

@@ -93,7 +93,7 @@ async def list_programme_history(
 async def update_programme(
     call: Current, programme_id: ProgrammeRef, body: Annotated[ProgrammeUpdate, Body(media_type=MERGE_PATCH[0])]
 ) -> Response:
-    """Change a programme; it moves through its life cycle as projects do, with its reason in `PMO-Reason`."""
+    """Change a programme; its status moves as by `POST …/transitions`, with the reason in `PMO-Reason`."""
     changes = body.changes()
     written = await service.update(
         call.tx, PROGRAMME, programme_id, call.own_only, call.expected, call.principal, changes

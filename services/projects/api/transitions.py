@@ -10,6 +10,7 @@ from services.projects.api.projects import ProjectRef
 from services.projects.domain.images import ProjectRead
 from services.projects.domain.life_cycle_images import MovesRead, TransitionRead
 from services.projects.domain.project import ProjectStatus
+from services.projects.entities import PROJECT
 from services.projects.repository import life_cycle as rows
 from services.projects.service import life_cycle as service
 from shared import pagination
@@ -74,15 +75,13 @@ async def transition_project(call: Current, project_id: ProjectRef, body: Transi
     who proposed; closing is refused (409 still_open) while something is open, unless a PMO director overrides that.
     """
     wanted = service.Wanted(body.to, body.reason, body.override)
-    written = await service.transition_project(
-        call.tx, project_id, call.own_only, call.expected, call.principal, wanted
-    )
-    return call.written(written)
+    project = await repository.locked_project(call.tx, project_id, call.own_only)
+    return call.written(await service.transition(call.tx, PROJECT, project, call.expected, call.principal, wanted))
 
 
 @router.get("/possible-transitions", response_model=MovesRead, **operation(Permission.PROJECT_READ, 404))
 async def get_possible_transitions(call: Current, project_id: ProjectRef) -> Response:
     """Return the moves from the project's present state, and what would keep the caller from each."""
     project = await repository.project_row(call.tx, project_id, call.own_only)
-    moves = await service.moves_of(call.tx, project, call.principal)
+    moves = await service.moves_of(call.tx, PROJECT, project, call.principal)
     return Response(dumps(moves), media_type="application/json")

@@ -12,6 +12,7 @@ from services.projects.domain.hierarchy_images import (
     PortfolioRead,
     ProgrammeRead,
 )
+from services.projects.domain.life_cycle_images import ProgrammeTransitionRead
 from shared.events import EntityEvent, Event
 
 
@@ -87,6 +88,12 @@ class ProgrammeDeleted(EntityEvent[ProgrammeRead]):
     type: ClassVar[str] = "pmo.projects.programme.deleted.v1"
 
 
+class ProgrammeTransitioned(EntityEvent[ProgrammeTransitionRead]):
+    """A programme moved through its life cycle; its new state comes as programme.updated."""
+
+    type: ClassVar[str] = "pmo.projects.programme.transitioned.v1"
+
+
 class CustomFieldCreated(EntityEvent[CustomFieldRead]):
     """A field of the organization's own was created."""
 
@@ -118,6 +125,7 @@ HIERARCHY_EVENTS: Final[tuple[type[Event], ...]] = (
     ProgrammeCreated,
     ProgrammeUpdated,
     ProgrammeDeleted,
+    ProgrammeTransitioned,
     CustomFieldCreated,
     CustomFieldUpdated,
     CustomFieldDeleted,

@@ -20,15 +20,13 @@ class OpenItemsRead(Schema):
     """Ids of the first few."""
 
 
-class TransitionRead(Schema):
-    """A move of a project through its life cycle."""
+class MadeMoveRead(Schema):
+    """A move through the life cycle that was made."""
 
     id: UUID
     """Our id."""
     version: Count
     """Always 1: what happened stays."""
-    project_id: UUID
-    """The project."""
     from_status: ProjectStatus
     """The state that it left."""
     to_status: ProjectStatus
@@ -43,6 +41,20 @@ class TransitionRead(Schema):
     """Whether it was closed although something was open."""
     still_open: list[OpenItemsRead]
     """What was open when that was overridden."""
+
+
+class TransitionRead(MadeMoveRead):
+    """A move of a project through its life cycle."""
+
+    project_id: UUID
+    """The project."""
+
+
+class ProgrammeTransitionRead(MadeMoveRead):
+    """A move of a programme through its life cycle."""
+
+    programme_id: UUID
+    """The programme."""
 
 
 class MoveRead(Schema):
@@ -63,7 +75,7 @@ class MoveRead(Schema):
 
 
 class MovesRead(Schema):
-    """Where a project can go from here."""
+    """Where a project or programme can go from here."""
 
     status: ProjectStatus
     """The present state."""

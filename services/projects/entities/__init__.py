@@ -2,7 +2,14 @@
 
 from services.projects.entities.approval import APPROVAL_LIMIT
 from services.projects.entities.baselines import BASELINE, BASELINE_TASK
-from services.projects.entities.hierarchy import CUSTOM_FIELD, CUSTOMER, PORTFOLIO, PORTFOLIO_ITEM, PROGRAMME
+from services.projects.entities.hierarchy import (
+    CUSTOM_FIELD,
+    CUSTOMER,
+    PORTFOLIO,
+    PORTFOLIO_ITEM,
+    PROGRAMME,
+    PROGRAMME_TRANSITION,
+)
 from services.projects.entities.intake import INTAKE_ASSESSMENT, INTAKE_CRITERION, INTAKE_REQUEST
 from services.projects.entities.organization_calendars import ORGANIZATION_CALENDAR
 from services.projects.entities.plan import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROGRESS, TASK
@@ -29,6 +36,7 @@ __all__ = [
     "PORTFOLIO",
     "PORTFOLIO_ITEM",
     "PROGRAMME",
+    "PROGRAMME_TRANSITION",
     "PROGRESS",
     "PROJECT",
     "PROJECT_LINK",

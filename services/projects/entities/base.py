@@ -40,3 +40,12 @@ def governed() -> dict[str, str]:
         " 'note', t.health_note, 'at', pmo_instant(t.health_at), 'by', t.health_by) end",
         **plain("categories", "custom_fields"),
     }
+
+
+def transition() -> dict[str, str]:
+    """Return what the moves of programmes and projects through their life cycle have in common."""
+    return {
+        **plain("from_status", "to_status", "reason", "moved_by"),
+        "moved_at": "pmo_instant(t.created_at)",
+        **plain("is_override", "still_open"),
+    }

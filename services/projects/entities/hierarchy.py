@@ -2,8 +2,15 @@
 
 from typing import Final
 
-from services.projects.entities.base import STAMPS, governed, plain, table
-from services.projects.models import CustomerRow, CustomFieldRow, PortfolioItemRow, PortfolioRow, ProgrammeRow
+from services.projects.entities.base import STAMPS, governed, plain, table, transition
+from services.projects.models import (
+    CustomerRow,
+    CustomFieldRow,
+    PortfolioItemRow,
+    PortfolioRow,
+    ProgrammeRow,
+    ProgrammeTransitionRow,
+)
 from shared.entity import Entity
 
 CUSTOMER: Final = Entity(
@@ -27,6 +34,14 @@ PROGRAMME: Final = Entity(
     {**plain("id", "version", "key", "name", "description", "status", "portfolio_id"), **governed(), **STAMPS},
     root="id",
 )
+PROGRAMME_TRANSITION: Final = Entity(
+    "projects",
+    "programme",
+    table(ProgrammeTransitionRow),
+    {**plain("id", "version", "programme_id"), **transition()},
+    root="programme_id",
+)
+"""A fact about a programme."""
 PORTFOLIO_ITEM: Final = Entity(
     "projects",
     "portfolio_item",

@@ -5,7 +5,7 @@ from typing import Final
 import orjson
 
 from services.projects.domain.conventions import MICROSOFT_PROJECT
-from services.projects.entities.base import STAMPS, governed, plain, table
+from services.projects.entities.base import STAMPS, governed, plain, table, transition
 from services.projects.models import ImportRow, ProjectRow, ProjectTransitionRow
 from shared.entity import Entity
 
@@ -34,11 +34,7 @@ PROJECT_TRANSITION: Final = Entity(
     "projects",
     "project",
     table(ProjectTransitionRow),
-    {
-        **plain("id", "version", "project_id", "from_status", "to_status", "reason", "moved_by"),
-        "moved_at": "pmo_instant(t.created_at)",
-        **plain("is_override", "still_open"),
-    },
+    {**plain("id", "version", "project_id"), **transition()},
     root="project_id",
 )
 """A fact about a project."""

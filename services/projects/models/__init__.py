@@ -11,6 +11,7 @@ from services.projects.models.hierarchy import (
     PortfolioItemRow,
     PortfolioRow,
     ProgrammeRow,
+    ProgrammeTransitionRow,
 )
 from services.projects.models.imports import ImportRow
 from services.projects.models.intake import IntakeAssessmentRow, IntakeCriterionRow, IntakeRequestRow
@@ -55,6 +56,7 @@ __all__ = [
     "PortfolioItemRow",
     "PortfolioRow",
     "ProgrammeRow",
+    "ProgrammeTransitionRow",
     "ProgressRow",
     "ProjectLinkRow",
     "ProjectRow",

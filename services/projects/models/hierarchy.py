@@ -31,6 +31,17 @@ class Governed(SQLModel):
     custom_fields: str = Field(default="{}", sa_type=JSONB)
 
 
+class Transition(SQLModel):
+    """What the moves of programmes and projects through their life cycle have in common."""
+
+    from_status: str
+    to_status: str
+    reason: str | None = None
+    moved_by: str
+    is_override: bool = False
+    still_open: str = Field(default="[]", sa_type=JSONB)
+
+
 class CustomerRow(Row, table=True):
     """Whom projects are done for."""
 
@@ -74,6 +85,19 @@ class ProgrammeRow(Governed, Row, table=True):
     description: str = ""
     status: str
     portfolio_id: UUID | None = None
+
+
+class ProgrammeTransitionRow(Transition, Row, table=True):
+    """A move of a programme through its life cycle."""
+
+    __tablename__ = "programme_transition"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "programme_id"], ["programme.organization_id", "programme.id"], ondelete="CASCADE"
+        ),
+        Index("ix_programme_transition_programme", "organization_id", "programme_id", "id"),
+    )
+    programme_id: UUID
 
 
 class PortfolioItemRow(Row, table=True):

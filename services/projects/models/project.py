@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from services.projects.models.base import Row, project_key
-from services.projects.models.hierarchy import Governed, reference
+from services.projects.models.hierarchy import Governed, Transition, reference
 from shared.tables import wall
 
 
@@ -49,18 +49,12 @@ class ProjectRow(Governed, Row, table=True):
     plan_settings: str = Field(default="{}", sa_type=JSONB)  # what only scheduling reads
 
 
-class ProjectTransitionRow(Row, table=True):
+class ProjectTransitionRow(Transition, Row, table=True):
     """A move of a project through its life cycle."""
 
     __tablename__ = "project_transition"
     __table_args__ = (project_key(), Index("ix_project_transition_project", "organization_id", "project_id", "id"))
     project_id: UUID
-    from_status: str
-    to_status: str
-    reason: str | None = None
-    moved_by: str
-    is_override: bool = False
-    still_open: str = Field(default="[]", sa_type=JSONB)
 
 
 class KeyCounterRow(Row, table=True):

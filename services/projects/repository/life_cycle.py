@@ -5,22 +5,28 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from services.projects.entities import PROGRAMME, PROJECT, PROJECT_TRANSITION
+from services.projects.entities import PROGRAMME, PROGRAMME_TRANSITION, PROJECT, PROJECT_TRANSITION
 from shared.db import Transaction
 from shared.entity import Entity
 from shared.pagination import Listing, Sort
 
-TRANSITIONS: Final = Listing(
-    PROJECT_TRANSITION,
-    conditions={
-        "project_id": "t.project_id = {}",
-        "to_status": "t.to_status = any({}::text[])",
-        "moved_by": "t.moved_by = {}",
-        "is_override": "t.is_override = {}",
-    },
-    sorts={"id": Sort("t.id", "uuid"), "moved_at": Sort("t.created_at", "timestamptz")},
-    default_sort="-moved_at",
-)
+
+def _moves(kind: Entity, of: str) -> Listing:
+    return Listing(
+        kind,
+        conditions={
+            of: f"t.{of} = {{}}",
+            "to_status": "t.to_status = any({}::text[])",
+            "moved_by": "t.moved_by = {}",
+            "is_override": "t.is_override = {}",
+        },
+        sorts={"id": Sort("t.id", "uuid"), "moved_at": Sort("t.created_at", "timestamptz")},
+        default_sort="-moved_at",
+    )
+
+
+TRANSITIONS: Final = _moves(PROJECT_TRANSITION, "project_id")
+PROGRAMME_TRANSITIONS: Final = _moves(PROGRAMME_TRANSITION, "programme_id")
 
 _WORK: Final = (
     "from task where organization_id = $1 and project_id = $2 and is_active and not is_summary and outline_level > 0"

@@ -67,7 +67,8 @@ async def update(
         wanted = life_cycle.Wanted(
             ProjectStatus(str(fields["status"])), tx.context.reason, reason_at="header/PMO-Reason"
         )
-        await life_cycle.judge(tx, PROGRAMME, row, principal, wanted)
+        judged = await life_cycle.judge(tx, PROGRAMME, row, principal, wanted)
+        await life_cycle.record_move(tx, PROGRAMME, row, judged, wanted.reason)
     try:
         return await entity.update(tx, kind, row["id"], fields, expected=expected, changed=list(changes))
     except asyncpg.UniqueViolationError as error:

@@ -9,7 +9,7 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.project import DECIDED, OVER, Move, ProjectStatus, moves_from
-from services.projects.entities import PROJECT, PROJECT_TRANSITION
+from services.projects.entities import PROGRAMME, PROGRAMME_TRANSITION, PROJECT, PROJECT_TRANSITION
 from services.projects.errors import OwnRequest, ProjectClosed, StatusMoveNotAllowed, StillOpen
 from services.projects.repository import life_cycle as rows
 from shared import entity
@@ -44,6 +44,11 @@ class Judged:
 
 
 FINAL: Final = "nothing"
+FACTS: Final = {
+    PROJECT.name: (PROJECT_TRANSITION, "project_id"),
+    PROGRAMME.name: (PROGRAMME_TRANSITION, "programme_id"),
+}
+"""As what the moves of each are kept, and how they name what moved."""
 
 
 async def changeable_project(tx: Transaction, reference: str, own_only: str | None) -> asyncpg.Record:
@@ -102,11 +107,12 @@ def _granted(principal: Principal, permission: Permission, row: asyncpg.Record) 
     return reach is Reach.ALL or (reach is Reach.OWN and row["owner"] == principal.subject)
 
 
-async def record_move(tx: Transaction, row: asyncpg.Record, judged: Judged, reason: str | None) -> None:
-    """Keep a move of a project as a fact with an event of its own."""
+async def record_move(tx: Transaction, kind: Entity, row: asyncpg.Record, judged: Judged, reason: str | None) -> None:
+    """Keep a move of a project or programme as a fact with an event of its own."""
     move = judged.move
+    fact, name = FACTS[kind.name]
     fields = {
-        "project_id": row["id"],
+        name: row["id"],
         "from_status": move.source,
         "to_status": move.target,
         "reason": reason,
@@ -114,33 +120,35 @@ async def record_move(tx: Transaction, row: asyncpg.Record, judged: Judged, reas
         "is_override": bool(judged.still_open),
         "still_open": dumps(judged.still_open).decode(),
     }
-    await entity.create(tx, PROJECT_TRANSITION, fields, fact="transitioned")
+    await entity.create(tx, fact, fields, fact="transitioned")
 
 
-async def transition_project(
-    tx: Transaction, reference: str, own_only: str | None, expected: int, principal: Principal, wanted: Wanted
+async def transition(
+    tx: Transaction, kind: Entity, row: asyncpg.Record, expected: int, principal: Principal, wanted: Wanted
 ) -> Written:
-    """Move a project through its life cycle; the reason is kept with the move and in the project's history."""
-    row = await repository.locked_project(tx, reference, own_only)
+    """Move a locked project or programme through its life cycle; the reason is kept with the move and in its history.
+
+    Raises PreconditionFailed, or what `judge` does.
+    """
     must_be(row["version"], expected)
-    judged = await judge(tx, PROJECT, row, principal, wanted)
+    judged = await judge(tx, kind, row, principal, wanted)
     reasoned = tx.under(replace(tx.context, reason=wanted.reason or tx.context.reason))
-    await record_move(reasoned, row, judged, wanted.reason)
-    return await entity.update(reasoned, PROJECT, row["id"], {"status": wanted.status}, expected=expected)
+    await record_move(reasoned, kind, row, judged, wanted.reason)
+    return await entity.update(reasoned, kind, row["id"], {"status": wanted.status}, expected=expected)
 
 
-async def moves_of(tx: Transaction, row: asyncpg.Record, principal: Principal) -> dict[str, object]:
-    """Return where a project can go from here, and what would keep the caller from each move."""
+async def moves_of(tx: Transaction, kind: Entity, row: asyncpg.Record, principal: Principal) -> dict[str, object]:
+    """Return where a project or programme can go from here, and what would keep the caller from each move."""
     present = ProjectStatus(row["status"])
     identifier: UUID = row["id"]
     items = []
     for move in moves_from(present):
-        found = await rows.still_open(tx, PROJECT, identifier) if move.closes else []
+        found = await rows.still_open(tx, kind, identifier) if move.closes else []
         refusal = None
         may_override = move.closes and _granted(principal, Permission.PROJECT_OVERRIDE, row)
         if not _granted(principal, move.permission, row):
             refusal, may_override = "forbidden", False
-        elif move.by_another and await rows.brought_by(tx, PROJECT, identifier, present) == principal.subject:
+        elif move.by_another and await rows.brought_by(tx, kind, identifier, present) == principal.subject:
             refusal = "own_request"
         elif found:
             refusal = "still_open"

@@ -117,7 +117,9 @@ async def update_project(
     if fields.get("status", row["status"]) != row["status"]:
         reason = tx.context.reason
         wanted = life_cycle.Wanted(ProjectStatus(str(fields["status"])), reason, reason_at="header/PMO-Reason")
-        await life_cycle.record_move(tx, row, await life_cycle.judge(tx, PROJECT, row, principal, wanted), reason)
+        await life_cycle.record_move(
+            tx, PROJECT, row, await life_cycle.judge(tx, PROJECT, row, principal, wanted), reason
+        )
     await repository.check_calendar(tx, row["id"], fields.get("calendar_id"))
     settings: dict[str, object] = {name: fields.pop(name) for name in OF_SETTINGS & fields.keys()}
     if settings:

@@ -240,6 +240,43 @@ async def test_a_programme_moves_by_the_same_table_and_closes_after_its_projects
     assert (await patch(director, "closed")).json()["status"] == "closed"
 
 
+async def test_the_moves_of_a_programme_are_told_and_a_director_may_override_what_is_open(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient, database: Database, organization: UUID
+) -> None:
+    made_ = (await manager.post("/v1/programmes", json={"name": "Port"})).json()
+    path = f"/v1/programmes/{made_['id']}"
+    await moved(manager, path, "proposed")
+    assert codes(await move(manager, path, "approved")) == (403, "forbidden")
+    possible = (await manager.get(f"/v1/programmes/{made_['key']}/possible-transitions")).json()
+    assert possible["status"] == "proposed"
+    assert {one["to"]: one["refusal"] for one in possible["items"]} == {
+        "idea": None, "approved": "forbidden", "cancelled": "forbidden",
+    }  # fmt: skip
+    await moved(director, path, "approved", "active")
+    project = await made(director, programme_id=made_["id"], status="active")
+    assert codes(await move(manager, path, "closing")) == (409, "still_open")
+    assert codes(await move(manager, path, "closing", "Now", override=True)) == (403, "forbidden")
+    closing = await move(director, path, "closing", "The port is sold.", override=True)
+    assert (closing.status_code, closing.json()["status"]) == (200, "closing")
+    etag = (await director.get(path)).headers["etag"]
+    patched = await director.patch(
+        path, json={"status": "active"}, headers={"If-Match": etag, "PMO-Reason": "Not sold."}
+    )
+    assert patched.status_code == 200, patched.text
+
+    past = (await director.get(f"{path}/transitions")).json()["items"]
+    assert [(one["to_status"], one["reason"], one["is_override"]) for one in past[:2]] == [
+        ("active", "Not sold.", False),
+        ("closing", "The port is sold.", True),
+    ]
+    assert past[1]["still_open"] == [{"kind": "open_projects", "count": 1, "first": [project.rpartition("/")[2]]}]
+    overrides = (await director.get(f"{path}/transitions?is_override=true")).json()["items"]
+    assert [one["programme_id"] for one in overrides] == [made_["id"]]
+    events = await recorded(database, organization)
+    told = [data["after"]["to_status"] for kind, data in events if kind == "pmo.projects.programme.transitioned.v1"]  # type: ignore[index]
+    assert told == ["proposed", "approved", "active", "closing", "active"]
+
+
 async def test_a_closed_project_keeps_its_plan_as_it_is(director: httpx2.AsyncClient) -> None:
     path = await made(director, status="active", start="2026-03-02T08:00:00Z")
     task = (await add_task(director, path)).json()
