@@ -16,7 +16,7 @@ from services.projects.domain.codes import InvalidMask, Mask
 from services.projects.domain.convention_images import ConventionsRead
 from services.projects.domain.ev_techniques import DefaultTechnique, EvTechnique
 from services.projects.domain.images import ImportRead, ProjectRead, ScheduleItem
-from services.projects.domain.plan import ConstraintType
+from services.projects.domain.plan import ActivityType, ConstraintType
 from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.project import INITIAL, ProjectStatus
 from services.projects.domain.projection_images import TaskView
@@ -60,6 +60,7 @@ def _mask(value: str) -> str:
 CodeMask = Annotated[Name, AfterValidator(_mask), Field(max_length=40, examples=["1.1"])]
 Code = Annotated[Name, Field(max_length=100, examples=["1.2.3"])]
 """A WBS code given by hand."""
+Delay = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 Priority = Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
@@ -171,6 +172,15 @@ class TaskFields(Schema):
     """A point in time rather than work."""
     duration_minutes: Duration = 0
     """Working minutes (480 = one day of eight hours)."""
+    activity_type: ActivityType = ActivityType.TASK
+    """What it is to scheduling: a level of effort (a hammock) spans what it is linked to, a wbs_summary all else below
+    its parent; milestones of both kinds have no duration. Of a summary it says nothing."""
+    is_fixed_duration: Flag = False
+    """Its duration is worked on its own calendar, whatever those of its resources say."""
+    is_fixed_work: Flag = False
+    """Every assignment lasts as long as the task, whatever its units."""
+    ignores_resource_calendar: Flag = False
+    """A calendar of its own counts alone, without those of its resources."""
     is_elapsed_duration: Flag = False
     """The duration runs around the clock."""
     is_active: Flag = True
@@ -191,6 +201,14 @@ class TaskFields(Schema):
     """How its dates are bound."""
     constraint_date: Instant | None = None
     """The date of the constraint."""
+    secondary_constraint_type: ConstraintType = ConstraintType.AS_SOON_AS_POSSIBLE
+    """How its dates are bound besides."""
+    secondary_constraint_date: Instant | None = None
+    """The date of the second constraint."""
+    expected_finish: Instant | None = None
+    """What remains of it takes until then, where the project's conventions say so."""
+    leveling_delay_minutes: Delay = 0
+    """By how much levelling has put it off: minutes of the clock."""
     deadline: Instant | None = None
     """When it should be finished; bounds the late dates."""
     cost: Money | None = None
@@ -200,13 +218,6 @@ class TaskFields(Schema):
     ev_technique: EvTechnique | None = None
     """How its progress earns its budget; null: as the project's default says."""
     custom_fields: CustomFields = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _constraint_has_a_date(self) -> Self:
-        dateless = {ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE}
-        if self.constraint_type not in dateless and self.constraint_date is None:
-            raise PydanticCustomError("constraint_date", "this constraint needs a constraint_date")
-        return self
 
     def values(self) -> dict[str, object]:
         """Return everything but the cost."""
@@ -243,6 +254,15 @@ class TaskUpdate(StatedFields):
     """A point in time rather than work."""
     duration_minutes: Duration = absent()
     """Working minutes."""
+    activity_type: ActivityType = absent()
+    """What it is to scheduling: a level of effort (a hammock) spans what it is linked to, a wbs_summary all else below
+    its parent; milestones of both kinds have no duration. Of a summary it says nothing."""
+    is_fixed_duration: Flag = absent()
+    """Its duration is worked on its own calendar, whatever those of its resources say."""
+    is_fixed_work: Flag = absent()
+    """Every assignment lasts as long as the task, whatever its units."""
+    ignores_resource_calendar: Flag = absent()
+    """A calendar of its own counts alone, without those of its resources."""
     is_elapsed_duration: Flag = absent()
     """The duration runs around the clock."""
     is_active: Flag = absent()
@@ -263,6 +283,14 @@ class TaskUpdate(StatedFields):
     """How its dates are bound."""
     constraint_date: Instant | None = None
     """The date of the constraint; null clears."""
+    secondary_constraint_type: ConstraintType = absent()
+    """How its dates are bound besides."""
+    secondary_constraint_date: Instant | None = None
+    """The date of the second constraint; null clears."""
+    expected_finish: Instant | None = None
+    """What remains of it takes until then, where the project's conventions say so; null clears."""
+    leveling_delay_minutes: Delay = absent()
+    """By how much levelling has put it off: minutes of the clock."""
     deadline: Instant | None = None
     """When it should be finished; null clears."""
     cost: Money = absent()

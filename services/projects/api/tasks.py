@@ -13,6 +13,7 @@ from services.projects.api.governed import CUSTOM_QUERY, Custom
 from services.projects.api.projects import AsOf, ProjectRef
 from services.projects.api.schemas import TaskCreate, TaskPage, TaskUpdate
 from services.projects.domain.images import TaskRead
+from services.projects.domain.plan import ActivityType
 from services.projects.domain.projection_images import TaskView
 from services.projects.entities import TASK
 from services.projects.entities.projections import PROJECTIONS, expanded
@@ -56,6 +57,7 @@ async def list_tasks(
     source_id: Annotated[Wanted | None, Query(max_length=200, description="What the file calls it.")] = None,
     is_summary: Annotated[bool | None, Query(description="Only summaries, or only others.")] = None,
     is_milestone: Annotated[bool | None, Query(description="Only milestones, or only others.")] = None,
+    activity_type: Annotated[list[ActivityType] | None, Query(description="Any of these activity types.")] = None,
     name: Annotated[Wanted | None, Query(max_length=100, description="Part of the name; taken literally.")] = None,
     deadline_before: Annotated[Instant | None, Query(description="With a deadline before this instant.")] = None,
     percent_complete_below: Annotated[
@@ -83,6 +85,7 @@ async def list_tasks(
         "source_id": source_id,
         "is_summary": is_summary,
         "is_milestone": is_milestone,
+        "activity_type": activity_type,
         "name": name,
         "deadline_before": deadline_before,
         "percent_complete_below": percent_complete_below,

@@ -8,7 +8,7 @@ from services.projects.domain.convention_images import ConventionsRead
 from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.ev_techniques import DefaultTechnique
 from services.projects.domain.hierarchy import Health
-from services.projects.domain.plan import ConstraintType, LagUnit, LinkType, ResourceType
+from services.projects.domain.plan import ActivityType, ConstraintType, LagUnit, LinkType, ResourceType
 from services.projects.domain.progress_images import TaskProgressRead
 from services.projects.domain.project import ProjectStatus
 from shared.types import Count, Money, Schema, Text
@@ -132,12 +132,28 @@ class TaskRead(TaskProgressRead):
     """Working minutes (elapsed ones if is_elapsed_duration)."""
     is_elapsed_duration: bool
     """The duration runs around the clock."""
+    activity_type: ActivityType
+    """What it is to scheduling; of a summary it says nothing."""
+    is_fixed_duration: bool
+    """Its duration is worked on its own calendar, whatever those of its resources say."""
+    is_fixed_work: bool
+    """Every assignment lasts as long as the task, whatever its units."""
     calendar_id: UUID | None
     """Its own working calendar; null: the project's."""
+    ignores_resource_calendar: bool
+    """A calendar of its own counts alone, without those of its resources."""
     constraint_type: ConstraintType
     """How its dates are bound."""
     constraint_date: datetime | None
     """The date of the constraint."""
+    secondary_constraint_type: ConstraintType
+    """How its dates are bound besides."""
+    secondary_constraint_date: datetime | None
+    """The date of the second constraint."""
+    expected_finish: datetime | None
+    """What remains of it takes until then, where the project's conventions say so."""
+    leveling_delay_minutes: Count
+    """By how much levelling has put it off: minutes of the clock."""
     deadline: datetime | None
     """When it should be finished."""
     planned_start: datetime | None

@@ -49,6 +49,7 @@ TASKS: Final = Listing(
         "source_id": "t.source_id = {}",
         "is_summary": "t.is_summary = {}",
         "is_milestone": "t.is_milestone = {}",
+        "activity_type": "t.activity_type = any({}::text[])",
         "name": "position(lower({}) in lower(t.name)) > 0",
         "deadline_before": "t.deadline < ({}::timestamptz at time zone p.time_zone)",
         "percent_complete_below": "t.percent_complete < {}",

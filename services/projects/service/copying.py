@@ -27,7 +27,14 @@ from shared.errors import FieldError, NotFound
 from shared.strict_json import dumps
 
 _OWN: Final = frozenset({"organization_id", "version", "created_at", "updated_at"})
-_DATES: Final = ("constraint_date", "deadline", "planned_start", "planned_finish")
+_DATES: Final = (
+    "constraint_date",
+    "secondary_constraint_date",
+    "expected_finish",
+    "deadline",
+    "planned_start",
+    "planned_finish",
+)
 _FRESH: Final[Fields] = {
     "source_id": None,
     "is_imported": False,

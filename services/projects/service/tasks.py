@@ -31,6 +31,7 @@ from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, quantum, statement
+from services.projects.service.task_bounds import settle_changed, settle_new
 from services.projects.service.task_calendars import task_calendars
 from services.projects.service.techniques import check_technique, techniques_of
 from shared import entity
@@ -54,6 +55,14 @@ SCHEDULING = frozenset(
         "is_milestone",
         "name",
         "calendar_id",
+        "activity_type",
+        "is_fixed_duration",
+        "is_fixed_work",
+        "ignores_resource_calendar",
+        "secondary_constraint_type",
+        "secondary_constraint_date",
+        "expected_finish",
+        "leveling_delay_minutes",
         "work_minutes",
         "cost",
         "actual_cost",
@@ -63,12 +72,19 @@ SCHEDULING = frozenset(
 
 USUAL_MASK: Final = "1.1"
 
-DATELESS = frozenset({"as_soon_as_possible", "as_late_as_possible"})
-"""Constraints without a date."""
+
+_WALL: Final = (
+    "constraint_date",
+    "secondary_constraint_date",
+    "expected_finish",
+    "deadline",
+    "planned_start",
+    "planned_finish",
+)
 
 
 def _local(fields: dict[str, object], zone: str) -> None:
-    for name in ("constraint_date", "deadline", "planned_start", "planned_finish"):
+    for name in _WALL:
         moment = fields.get(name)
         if isinstance(moment, datetime):
             fields[name] = wall_time(moment, zone)
@@ -82,6 +98,7 @@ def new_task(
     custom_fields.settle_new(known, fields)
     _local(fields, project["time_zone"])
     _check_planned(fields)
+    settle_new(fields)
     _settle_measure(fields)
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
@@ -97,11 +114,8 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
     if isinstance(cost := fields.get("cost"), Money):
         fields["cost"] = amount_in(cost, project["currency"], "/cost/currency")
     _check_planned({name: row[name] for name in ("planned_start", "planned_finish")} | fields)
+    settle_changed(row, fields)
     _settle_measure(fields)
-    kind = fields.get("constraint_type", row["constraint_type"])
-    if kind not in DATELESS and fields.get("constraint_date", row["constraint_date"]) is None:
-        detail = "this constraint needs a constraint_date"
-        raise ValidationFailed(errors=[FieldError("/constraint_date", "constraint_date", detail)])
     duration, work = fields.get("duration_minutes"), fields.get("work_minutes")
     if isinstance(duration, int) and row["remaining_duration_minutes"] is not None:
         fields["remaining_duration_minutes"] = max(duration - row["actual_duration_minutes"], 0)

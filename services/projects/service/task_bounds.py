@@ -1,0 +1,86 @@
+"""What a task is to scheduling, and the dates that bind it: what follows from them, and what they exclude."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import asyncpg
+
+from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, technique_of
+from services.projects.domain.plan import ActivityType, ConstraintType
+from shared.errors import FieldError, ValidationFailed
+
+DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
+"""Constraints without a date."""
+MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
+SPANNING: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
+_PREFIXES: Final = ("", "secondary_")
+_NEW: Final[Mapping[str, object]] = {
+    "activity_type": ActivityType.TASK,
+    "is_milestone": False,
+    "is_manual": False,
+    "duration_minutes": 0,
+    "ev_technique": None,
+    **{f"{prefix}constraint_type": ConstraintType.AS_SOON_AS_POSSIBLE for prefix in _PREFIXES},
+    **{f"{prefix}constraint_date": None for prefix in _PREFIXES},
+}
+
+
+def settle_new(fields: dict[str, object]) -> None:
+    """Put what follows from the activity type of a new task; raises ValidationFailed."""
+    kind = ActivityType(str(fields.get("activity_type", ActivityType.TASK)))
+    if kind in MILESTONES:
+        fields["is_milestone"] = True
+    if kind is ActivityType.LEVEL_OF_EFFORT and fields.get("ev_technique") is None:
+        fields["ev_technique"] = LEVEL_OF_EFFORT
+    _check({**_NEW, **fields}, fields)
+
+
+def settle_changed(row: asyncpg.Record, fields: dict[str, object]) -> None:
+    """Put what follows from a change of a task's activity type or constraint; raises ValidationFailed.
+
+    A level of effort earns as one unless something else is said of it. A constraint that needs no date loses it.
+    """
+    was = ActivityType(str(row["activity_type"]))
+    kind = ActivityType(str(fields.get("activity_type", was)))
+    if kind is not was:
+        if MILESTONES & {kind, was}:
+            fields.setdefault("is_milestone", kind in MILESTONES)
+        technique = technique_of(row["ev_technique"])
+        if kind is ActivityType.LEVEL_OF_EFFORT and technique is None:
+            fields.setdefault("ev_technique", LEVEL_OF_EFFORT)
+        elif was is ActivityType.LEVEL_OF_EFFORT and technique == LEVEL_OF_EFFORT:
+            fields.setdefault("ev_technique", None)
+    for prefix in _PREFIXES:
+        if fields.get(f"{prefix}constraint_type") in DATELESS:
+            fields.setdefault(f"{prefix}constraint_date", None)
+    _check({name: row[name] for name in _NEW} | fields, fields)
+
+
+def _check(task: Mapping[str, object], stated: Mapping[str, object]) -> None:
+    """Raise ValidationFailed where what is stated of a task contradicts the rest: what a file brought may stay so."""
+    kind = ActivityType(str(task["activity_type"]))
+    errors: list[FieldError] = []
+
+    def refuse(name: str, code: str, detail: str, *concerned: str) -> None:
+        if not stated.keys().isdisjoint({name, *concerned}):
+            errors.append(FieldError(f"/{name}", code, detail))
+
+    for prefix in _PREFIXES:
+        name, date = f"{prefix}constraint_type", f"{prefix}constraint_date"
+        if task[name] not in DATELESS and task[date] is None:
+            refuse(date, "constraint_date", f"{task[name]} needs a date", name)
+        elif task[name] in DATELESS and task[date] is not None:
+            refuse(date, "constraint_date", f"{task[name]} has no date", name)
+        if kind in SPANNING and task[name] != ConstraintType.AS_SOON_AS_POSSIBLE:
+            refuse(name, "activity_type", f"{kind} lies where others do", "activity_type")
+    if task["secondary_constraint_type"] == ConstraintType.AS_LATE_AS_POSSIBLE:
+        refuse("secondary_constraint_type", "constraint_type", "as late as possible is no second constraint")
+    if kind in MILESTONES and task["duration_minutes"]:
+        refuse("duration_minutes", "activity_type", f"{kind} has no duration", "activity_type")
+    if kind in MILESTONES and not task["is_milestone"]:
+        refuse("is_milestone", "activity_type", f"{kind} is a milestone", "activity_type")
+    for name in ("is_milestone", "is_manual") if kind in SPANNING else ():
+        if task[name]:
+            refuse(name, "activity_type", f"{kind} is neither a milestone nor scheduled by hand", "activity_type")
+    if errors:
+        raise ValidationFailed(errors=errors)
