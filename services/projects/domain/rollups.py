@@ -5,8 +5,8 @@ cost or progress otherwise does not count. Inactive tasks do not count for what 
 weighted by duration, as Microsoft Project's is, and percent of work complete by work; without any it is undefined.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
@@ -66,35 +66,77 @@ class _Sum:
         self.actual_cost += other.actual_cost
 
 
-def roll_up(plan: Plan, schedule: Schedule) -> list[RollUp]:
-    """What each task of a plan comes to, in the plan's order; `schedule` is the plan's."""
-    index = {task.source_id: at for at, task in enumerate(plan.tasks)}
-    parents = [index.get(task.parent_source_id or "", -1) for task in plan.tasks]
-    summaries = set(parents)
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the summaries of a plan and the plan as a whole come to, by place in the plan."""
+
+    tasks: Sequence[Task]
+    calendar: WorkingTime
+    """The project's."""
+    children: Mapping[int, Sequence[int]]
+    own: Mapping[str, Sequence[Assignment]]
+    """What resources do on summaries themselves."""
+    of_summaries: Mapping[int, _Sum]
+    done: int
+    """Of all tasks that count, as their duration is."""
+    duration: int
+
+    @property
+    def percent_complete(self) -> Decimal | None:
+        """How far the whole plan is, weighted by duration; None without any."""
+        return _percent(self.done, self.duration)
+
+    def rolled(self, dates: Iterable[tuple[int, ScheduledTask]]) -> Iterator[RollUp]:
+        """What tasks come to, given with their dates."""
+        for at, scheduled in dates:
+            task, total = self.tasks[at], self.of_summaries.get(at)
+            is_summary = total is not None
+            yield _rolled(task, scheduled, total or _of_task(task), self.calendar, is_summary=is_summary)
+
+    def after(self, tasks: Sequence[Task], places: Collection[int]) -> "Sums":
+        """The sums where these tasks, and with them all summaries above, may be others; their outline is the same."""
+        done, duration, sums = self.done, self.duration, dict(self.of_summaries)
+        for at in places:
+            if at not in self.children and tasks[at].is_active:
+                done += tasks[at].actual_duration_minutes - self.tasks[at].actual_duration_minutes
+                duration += tasks[at].duration_minutes - self.tasks[at].duration_minutes
+        for at in sorted(self.children.keys() & places, reverse=True):  # subtasks come after their summary
+            sums[at] = _of_summary(at, tasks, self.children, self.own, sums)
+        return replace(self, tasks=tasks, of_summaries=sums, done=done, duration=duration)
+
+
+def add_up(plan: Plan) -> Sums:
+    """What the summaries of a plan come to."""
+    tasks = plan.tasks
+    index = {task.source_id: at for at, task in enumerate(tasks)}
+    children: dict[int, list[int]] = {}
+    for at, task in enumerate(tasks):
+        parent = index.get(task.parent_source_id or "", -1)
+        if parent >= 0:
+            children.setdefault(parent, []).append(at)
     own: dict[str, list[Assignment]] = {}
     for assignment in plan.assignments:
         # Microsoft Project writes one of nobody on each summary, with the work of its span.
-        if assignment.resource_source_id is not None and index.get(assignment.task_source_id, -1) in summaries:
+        if assignment.resource_source_id is not None and index.get(assignment.task_source_id, -1) in children:
             own.setdefault(assignment.task_source_id, []).append(assignment)
-    sums = [
-        _of_summary(task, own.get(task.source_id, ())) if at in summaries else _of_task(task)
-        for at, task in enumerate(plan.tasks)
-    ]
-    for at in reversed(range(len(sums))):  # subtasks come after their summary
-        if parents[at] >= 0 and plan.tasks[at].is_active:
-            sums[parents[at]].add(sums[at])
-    calendar = Calendars(plan).project.calendar
-    return [
-        _rolled(task, dates, total, calendar, is_summary=at in summaries)
-        for at, (task, dates, total) in enumerate(zip(plan.tasks, schedule.tasks, sums, strict=True))
-    ]
+    sums: dict[int, _Sum] = {}
+    for at in sorted(children, reverse=True):  # subtasks come after their summary
+        sums[at] = _of_summary(at, tasks, children, own, sums)
+    work = [task for at, task in enumerate(tasks) if task.is_active and at not in children]
+    return Sums(
+        tasks,
+        Calendars(plan).project.calendar,
+        children,
+        own,
+        sums,
+        sum(task.actual_duration_minutes for task in work),
+        sum(task.duration_minutes for task in work),
+    )
 
 
-def percent_complete(plan: Plan) -> Decimal | None:
-    """How far a whole plan is, weighted by duration; None without any."""
-    summaries = {task.parent_source_id for task in plan.tasks}
-    work = [task for task in plan.tasks if task.is_active and task.source_id not in summaries]
-    return _percent(sum(task.actual_duration_minutes for task in work), sum(task.duration_minutes for task in work))
+def roll_up(plan: Plan, schedule: Schedule) -> list[RollUp]:
+    """What each task of a plan comes to, in the plan's order; `schedule` is the plan's."""
+    return list(add_up(plan).rolled(enumerate(schedule.tasks)))
 
 
 def _of_task(task: Task) -> _Sum:
@@ -110,14 +152,23 @@ def _of_task(task: Task) -> _Sum:
     )
 
 
-def _of_summary(task: Task, assignments: Sequence[Assignment]) -> _Sum:
-    total = _Sum(cost=task.fixed_cost)
-    for each in assignments:
+def _of_summary(
+    at: int,
+    tasks: Sequence[Task],
+    children: Mapping[int, Sequence[int]],
+    own: Mapping[str, Sequence[Assignment]],
+    sums: Mapping[int, _Sum],
+) -> _Sum:
+    total = _Sum(cost=tasks[at].fixed_cost)
+    for each in own.get(tasks[at].source_id, ()):
         total.work += each.work_minutes
         total.actual_work += each.actual_work_minutes
         total.remaining_work += each.remaining_work_minutes
         total.cost += each.cost
         total.actual_cost += each.actual_cost
+    for child in children[at]:
+        if tasks[child].is_active:
+            total.add(sums.get(child) or _of_task(tasks[child]))
     return total
 
 

@@ -8,7 +8,8 @@ from services.projects import repository
 from services.projects.domain.plan import Plan
 from services.projects.errors import NothingScheduled
 from services.projects.service.breathing import aside
-from services.projects.service.schedules import UNSCHEDULABLE, given_of, refresh_if_asked
+from services.projects.service.computing import UNSCHEDULABLE, given_of
+from services.projects.service.schedules import refresh_if_asked
 from shared.db import Transaction
 
 T = TypeVar("T")

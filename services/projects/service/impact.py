@@ -15,7 +15,7 @@ from services.projects.domain.project_links import Incoming
 from services.projects.domain.schedule import Schedule
 from services.projects.repository import project_links
 from services.projects.service.breathing import aside
-from services.projects.service.schedules import Given, given_of, planned
+from services.projects.service.computing import Given, given_of, planned
 from shared.db import Transaction
 from shared.errors import NotFound
 from shared.strict_json import dumps

@@ -7,7 +7,7 @@ links, the whole plan is read. The id of the last event is compared too, in case
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,8 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.plan import Plan, Task
+from services.projects.domain.rollups import Sums
+from services.projects.domain.schedule import Basis, Revised, revise
 from services.projects.entities import DEPENDENCY, TASK
 from services.projects.repository import plan_events
 from services.projects.service.plans import PlanRows, link_of, plan_rows, task_of
@@ -25,6 +27,10 @@ Item = tuple[object, ...]
 """What is stored of a task: its place, its dates, and what it comes to."""
 MOST_EVENTS: Final = 1_000
 """After more than so many all is read."""
+MOST_REVISED: Final = 500
+"""Where more tasks changed, the whole schedule is computed."""
+MOST_REVISIONS: Final = 1_000
+"""After so many too: what calendars were asked is kept, so that a basis grows a little with each."""
 
 _FACTS: Final = ("created", "updated", "deleted")
 _OF_TASKS: Final = frozenset(TASK.event_type(fact) for fact in _FACTS)
@@ -43,11 +49,29 @@ class KeptPlan:
     project: asyncpg.Record
     calendars: Mapping[UUID, str]
     plan: Plan
+    basis: Basis | None = None
+    """What the next schedule may be revised from, unless links from other projects count in it."""
+    sums: Sums | None = None
+    revisions: int = 0
+    """How often it was revised since all of it was computed."""
     revision: int = 0
-    items: Mapping[str, Item] | None = None
+    items: Mapping[str, Item] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.plan.tasks) + len(self.plan.links) + len(self.plan.assignments)
+
+    def revised(self, plan: Plan) -> tuple[Revised, Sums] | None:
+        """Return dates and sums of a plan from those that are kept, if it differs in few tasks alone."""
+        before = self.plan
+        if self.basis is None or self.sums is None or plan.links is not before.links:
+            return None
+        if len(plan.tasks) != len(before.tasks) or self.revisions == MOST_REVISIONS:
+            return None
+        changed = [at for at, (old, new) in enumerate(zip(before.tasks, plan.tasks, strict=True)) if old is not new]
+        if not changed or len(changed) > MOST_REVISED:
+            return None
+        revised = revise(self.basis, plan, changed)
+        return None if revised is None else (revised, self.sums.after(plan.tasks, revised.tasks.keys()))
 
 
 @dataclass(frozen=True, slots=True)

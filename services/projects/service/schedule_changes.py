@@ -1,7 +1,7 @@
 """A computed schedule, and what of it differs from the one stored: as rows and as events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final
@@ -33,20 +33,22 @@ class Computed:
     project_id: UUID
     version: int
     zone_name: str
-    span: tuple[datetime | None, datetime | None]
+    span: tuple[datetime | None, datetime | None] = (None, None)
     """The project's start and finish."""
-    percent_complete: Decimal | None
-    items: Mapping[str, Item]
+    percent_complete: Decimal | None = None
+    items: Mapping[str, Item] = field(default_factory=dict)
     """What is to be stored, by task."""
-    problem: str | None
-    asked: Sequence[Incoming]
+    problem: str | None = None
+    asked: Sequence[Incoming] = ()
     """The links from other projects that count in it."""
-    bounds: Mapping[UUID, Bound]
+    bounds: Mapping[UUID, Bound] = field(default_factory=dict)
     """What each of them asks."""
-    plan: KeptPlan | None
+    plan: KeptPlan | None = None
     """What it was computed of, to be kept with it."""
-    known: KeptPlan | None
+    known: KeptPlan | None = None
     """What was kept of the plan before, with the schedule that was stored."""
+    reached: Sequence[str] | None = None
+    """The tasks that may have changed since that; None: any."""
 
 
 def item_of(position: int, dates: ScheduledTask, sums: RollUp) -> Item:
@@ -83,8 +85,11 @@ def items_of(stored: Sequence[asyncpg.Record]) -> Mapping[str, Item]:
 def change_of(computed: Computed, revision: int, stored: Mapping[str, Item] | Sequence[asyncpg.Record]) -> Change:
     """Return how a schedule differs from the one before: from its items, or from their rows."""
     new, old = computed.items, stored if isinstance(stored, Mapping) else items_of(stored)
-    changed = [key for key, item in new.items() if old.get(key) != item]
-    removed = [key for key in old if key not in new]
+    if computed.reached is not None and computed.known is not None and old is computed.known.items:
+        changed, removed = [key for key in computed.reached if old[key] != new[key]], []
+    else:
+        changed = [key for key, item in new.items() if old.get(key) != item]
+        removed = [key for key in old if key not in new]
     told = [(key, new[key]) for key in changed if old.get(key, ())[:_TOLD] != new[key][:_TOLD]]
     moved = [key for key, _ in told]
     return Change([(key, *new[key]) for key in changed], removed, moved, _events(computed, revision, told, removed))

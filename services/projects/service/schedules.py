@@ -1,90 +1,38 @@
 """The schedule of a project: loaded as a plan, computed off the event loop, stored and published as what changed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from services.projects import repository
-from services.projects.domain.plan import Plan
-from services.projects.domain.project_links import Bound, Incoming, bounded, bounds_of
-from services.projects.domain.rollups import percent_complete, roll_up
-from services.projects.domain.schedule import (
-    DependencyCycle,
-    Schedule,
-    ScheduleOutOfRange,
-    UnusableProjectCalendar,
-    critical_path,
-)
-from services.projects.domain.schedule.effort import Calendars
-from services.projects.entities import PROJECT
 from services.projects.models import METADATA
-from services.projects.repository import plan_events, project_links
+from services.projects.repository import plan_events
 from services.projects.service.breathing import aside
-from services.projects.service.kept_plans import ChangedPlan, Item, KeptPlan, keep, known_plan
-from services.projects.service.loops import loop_of
-from services.projects.service.plans import PlanRows
+from services.projects.service.computing import Planned, computed_of, given_of, planned
+from services.projects.service.kept_plans import Item, keep
 from services.projects.service.projects import SCHEDULE, drop_links
 from services.projects.service.propagation import hand_on, keep_bounds
-from services.projects.service.schedule_changes import COLUMNS, Change, Computed, change_of, item_of
+from services.projects.service.schedule_changes import COLUMNS, Change, Computed, change_of
 from shared import messaging
-from shared.collector import collector_paused
 from shared.db import Context, Database, Transaction
 from shared.entity import DIALECT
 from shared.errors import NotFound
-from shared.working_calendar import CalendarError
-
-UNSCHEDULABLE: Final = (DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, CalendarError)
-"""Why a plan has no schedule."""
-Planned = tuple[Plan, Schedule | None, str | None]
-"""A plan with its schedule (none without tasks), or why it has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a schedule is computed from."""
-
-    rows: PlanRows | ChangedPlan
-    asked: Sequence[Incoming]
-    """What other projects ask by links in force."""
-    loop: Sequence[UUID] | None
-    """Of tasks that wait for each other through several projects."""
-
-    def plan(self, own: Plan | None = None) -> Plan:
-        """Return the plan with what other projects ask of it; raises DependencyCycle."""
-        plan = self.rows.plan() if own is None else own
-        if self.loop is not None:
-            raise DependencyCycle(tuple(map(str, self.loop)))
-        return bounded(plan, self.asked, Calendars(plan).project.calendar) if self.asked else plan
 
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
     event = await plan_events.last_event(tx, project_id)
     given = await given_of(tx, project_id)
-    return await aside(len(given.rows), _computed, event, given)
+    return await aside(len(given.rows), computed_of, event, given)
 
 
 async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
     """Return a project's plan with its schedule as the transaction sees it; raises NotFound."""
     given = await given_of(tx, project_id)
     return await aside(len(given.rows), planned, given)
-
-
-async def given_of(tx: Transaction, project_id: UUID) -> Given:
-    """Return what a project's schedule is computed from; raises NotFound."""
-    project = await tx.fetchrow(
-        f"select {PROJECT.columns} from project t where organization_id = $1 and id = $2",
-        tx.organization_id,
-        project_id,
-    )
-    if project is None:
-        raise NotFound
-    asked = await project_links.incoming(tx, project_id)
-    return Given(await known_plan(tx, project), asked, await loop_of(tx, project_id) if asked else None)
 
 
 async def recompute(database: Database, context: Context, key: str) -> None:
@@ -207,46 +155,6 @@ on conflict (organization_id, id) do update set version = excluded.version, upda
     await hand_on(tx, project_id, moved=change.moved, removed=change.removed)
     await messaging.record_many(tx, aggregate_id=project_id, events=change.events)
     return revision
-
-
-def planned(given: Given, change: Callable[[Plan], Plan] | None = None) -> Planned:
-    """Return a plan, with what other projects ask of it and a change that is tried out, and its schedule."""
-    with collector_paused():
-        return _planned(given, given.rows.plan(), change)
-
-
-def _planned(given: Given, own: Plan, change: Callable[[Plan], Plan] | None = None) -> Planned:
-    try:
-        plan = given.plan(own)
-        if change is not None:
-            plan = change(plan)
-        return plan, critical_path(plan) if plan.tasks else None, None
-    except UNSCHEDULABLE as error:
-        return own, None, str(error)[:500]
-
-
-def _computed(event: tuple[int, UUID | None], given: Given) -> Computed:
-    """Keep of the schedule what is stored alone, so that when the collector goes on little is left to look at."""
-    with collector_paused():
-        own = given.rows.plan()
-        plan, schedule, problem = _planned(given, own)
-        rows, project = given.rows, given.rows.project
-        version, event_id = event
-        span: tuple[datetime | None, datetime | None] = (None, None)
-        items: dict[str, Item] = {}
-        bounds: Mapping[UUID, Bound] = {}
-        if schedule is not None:
-            span = (schedule.project_start, schedule.project_finish)
-            each = zip(plan.tasks, schedule.tasks, roll_up(plan, schedule), strict=True)
-            items = {task.source_id: item_of(task.position, dates, sums) for task, dates, sums in each}
-            if given.asked:
-                bounds = bounds_of(given.asked, plan, schedule, Calendars(plan).project.calendar)
-        percent = percent_complete(plan)
-        del plan, schedule
-        zone: str = project["time_zone"]
-        kept = None if event_id is None else KeptPlan(version, event_id, project, rows.calendars, own)
-        known = rows.kept if isinstance(rows, ChangedPlan) else None
-        return Computed(project["id"], version, zone, span, percent, items, problem, given.asked, bounds, kept, known)
 
 
 async def _store_header(

@@ -40,6 +40,10 @@ class Replica:
         """Bring the schedule up to date, and keep the plan."""
         await recompute(self.database, self.context, str(self.project))
 
+    def kept(self) -> KeptPlan | None:
+        """What it keeps."""
+        return self.database.memory.get(("plan", self.context.organization_id, self.project), KeptPlan)
+
     async def known(self) -> PlanRows | ChangedPlan:
         """What it knows of the plan now; it is the same as what the database holds."""
         async with self.database.transaction(self.context, read_only=True, snapshot=True) as tx:
@@ -130,7 +134,7 @@ WEEK = {"monday": [{"start": "08:00", "finish": "12:00"}]}
 async def test_a_database_that_was_restored_is_read_again(replica: Replica) -> None:
     memory = replica.database.memory
     key = ("plan", replica.context.organization_id, replica.project)
-    kept = memory.get(key, KeptPlan)
+    kept = replica.kept()
     assert kept is not None
     memory.keep(key, replace(kept, event_id=uuid4()), len(kept))
     assert isinstance(await replica.known(), PlanRows)
@@ -140,8 +144,7 @@ async def test_a_database_that_was_restored_is_read_again(replica: Replica) -> N
 
 async def test_what_was_rolled_back_is_not_kept(story: Story, replica: Replica) -> None:
     await change(story, "a", duration_minutes=60)
-    key = ("plan", replica.context.organization_id, replica.project)
-    before = replica.database.memory.get(key, KeptPlan)
+    before = replica.kept()
 
     async def slip(tx: Transaction) -> None:
         await tx.execute("update task set duration_minutes = 4800 where id = $1", UUID(story.ids["a"]))
@@ -152,25 +155,59 @@ async def test_what_was_rolled_back_is_not_kept(story: Story, replica: Replica) 
     with pytest.raises(asyncio.CancelledError):
         async with replica.database.transaction(replica.context) as tx:
             await slip(tx)
-    assert replica.database.memory.get(key, KeptPlan) is before
+    assert replica.kept() is before
     assert isinstance(await replica.known(), ChangedPlan)
+
+
+async def many(story: Story) -> list[str]:
+    """Add forty tasks in five branches, in chains that end long before the project does; returns their names."""
+    await change(story, "a", duration_minutes=480 * 200)
+    items = []
+    for branch in range(5):
+        items.append(task(f"branch {branch}", f"b{branch}"))
+        for number in range(8):
+            ref = f"{branch}-{number}"
+            items.append(task(ref, ref, parent_id=f"#b{branch}", duration_minutes=60 * (number + 1), work_minutes=480))
+            if number:
+                items.append(link(f"#{branch}-{number - 1}", f"#{ref}", lag=60 * number))
+    answer = await send(story, *items)
+    assert answer.status_code == 200, answer.text
+    page = (await story.client.get(f"{story.path}/tasks", params={"limit": 200})).json()
+    story.ids |= {item["name"]: item["id"] for item in page["items"]}
+    return [name for name in story.ids if "-" in name]
+
+
+async def test_a_change_of_one_task_is_revised_and_stored_as_if_all_were_computed(
+    story: Story, replica: Replica, settings: Settings
+) -> None:
+    names = await many(story)
+    await replica.schedule()
+    for number, name in enumerate(names[::7], 1):
+        await change(story, name, duration_minutes=60 * (number + 5), percent_complete=10 * number)
+        await replica.schedule()
+        kept = replica.kept()
+        assert kept is not None
+        assert kept.revisions == number
+        assert await stored_as_computed_anew(settings, replica) == 51
 
 
 async def test_many_writers_and_two_processes_end_with_the_schedule_that_one_computes_anew(
     story: Story, replica: Replica, settings: Settings
 ) -> None:
     chance = random.Random(7)
-    names = ["a", "b", "c", "s1", "s2"]
-    done = asyncio.Event()
+    names = await many(story)
+    done, revisions = asyncio.Event(), list[int]()
 
     async def write(own: random.Random) -> None:
         for number in range(12):
             kind = own.random()
-            if kind < 0.5:
+            if kind < 0.6:
                 await change(story, own.choice(names), duration_minutes=60 * own.randint(1, 40))
             elif kind < 0.7:
-                await story.link(*own.sample(names, 2), lag=60 * own.randint(-4, 4))  # some would close a loop
+                await change(story, own.choice(names), deadline="2026-02-02T17:00:00Z")
             elif kind < 0.8:
+                await story.link(*own.sample(names, 2), lag=60 * own.randint(-4, 4))  # some would close a loop
+            elif kind < 0.85:
                 await story.task(f"{number} {own.random()}", "s")
             elif kind < 0.9:
                 await send(story, task("more", duration_minutes=300), mode="partial")
@@ -180,15 +217,18 @@ async def test_many_writers_and_two_processes_end_with_the_schedule_that_one_com
     async def follow() -> None:
         while not done.is_set():
             await replica.schedule()
+            kept = replica.kept()
+            revisions.append(0 if kept is None else kept.revisions)
 
     following = asyncio.create_task(follow())
     await asyncio.gather(*(write(random.Random(chance.random())) for _ in range(4)))
     done.set()
     await following
+    assert max(revisions) > 0
     assert isinstance(await replica.known(), ChangedPlan)
     await story.client.get(f"{story.path}/schedule")
     await replica.schedule()
-    assert await stored_as_computed_anew(settings, replica) > 6
+    assert await stored_as_computed_anew(settings, replica) > 50
 
 
 async def test_the_last_event_is_the_projects_own(replica: Replica) -> None:

@@ -5,7 +5,7 @@ Conventions: no open task starts before the project unless a constraint says so,
 finish, a task without duration keeps the instant that its predecessor hands it (17:00, not the next 08:00).
 """
 
-from services.projects.domain.schedule.critical_path import critical_path
+from services.projects.domain.schedule.critical_path import critical_path, schedule_of
 from services.projects.domain.schedule.paths import FloatPath, driving_relations, float_paths
 from services.projects.domain.schedule.relations import Relation
 from services.projects.domain.schedule.result import (
@@ -15,11 +15,15 @@ from services.projects.domain.schedule.result import (
     ScheduleOutOfRange,
     UnusableProjectCalendar,
 )
+from services.projects.domain.schedule.revising import Basis, Revised, revise
+from services.projects.domain.schedule.solving import solve
 
 __all__ = [
+    "Basis",
     "DependencyCycle",
     "FloatPath",
     "Relation",
+    "Revised",
     "Schedule",
     "ScheduleOutOfRange",
     "ScheduledTask",
@@ -27,4 +31,7 @@ __all__ = [
     "critical_path",
     "driving_relations",
     "float_paths",
+    "revise",
+    "schedule_of",
+    "solve",
 ]

@@ -1,5 +1,6 @@
 """The backward pass: how late each task may lie without making the project later."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,18 +16,14 @@ _START_FIXED: Final = frozenset({State.STARTED, State.DONE, State.FIXED})
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Late dates by node."""
+    """Late dates by node, what its successors allow, and what it asks of its predecessors."""
 
     start: list[int]
     finish: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """What the successors seen so far allow, by node."""
-
-    start: list[int]
-    finish: list[int]
+    begin_until: list[int]
+    until: list[int]
+    asked: list[int]
+    asked_finish: list[int]
 
 
 def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: bool = False) -> Late:
@@ -34,15 +31,22 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
 
     `own_horizon` measures a task without open successors against its own early finish (several critical paths).
     """
-    efforts, durations, plain, closed = network.efforts, network.durations, network.plain, network.closed
-    waits, bonds = network.waits, network.bonds
-    start, finish = [horizon] * len(plain), [horizon] * len(plain)
-    until, begin_until = [horizon] * len(plain), [NEVER] * len(plain)
-    late, bounds = Late(start, finish), _Bounds(begin_until, until)
+    size = len(network.plain)
+    late = Late([horizon] * size, [horizon] * size, [NEVER] * size, [horizon] * size, [NEVER] * size, [NEVER] * size)
     if own_horizon:
         for node in _open_ends(network):
-            until[node] = min(horizon, early.finish[node])
-    for node in network.order:
+            late.until[node] = min(horizon, early.finish[node])
+    place_late(network, network.order, early, late)
+    return late
+
+
+def place_late(network: Network, nodes: Iterable[int], early: Early, late: Late) -> None:
+    """Place nodes, each after all that wait for it."""
+    efforts, durations, plain, closed = network.efforts, network.durations, network.plain, network.closed
+    waits, bonds = network.waits, network.bonds
+    start, finish, begin_until, until = late.start, late.finish, late.begin_until, late.until
+    asks, asks_finish = late.asked, late.asked_finish
+    for node in nodes:
         if plain[node]:
             working = efforts[node].working
             index = working.index[until[node]]
@@ -53,7 +57,8 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
             asked_finish = working.start_at[index]
             asked = start[node] = working.start_at[index - durations[node]]
         else:
-            asked, asked_finish = _lie(network, node, early, late, bounds)
+            asked, asked_finish = _lie(network, node, early, late)
+        asks[node], asks_finish[node] = asked, asked_finish
         if closed[node]:
             continue
         for before in waits[node]:
@@ -61,7 +66,6 @@ def late_dates(network: Network, early: Early, horizon: int, *, own_horizon: boo
             until[before] = asked if asked < present else present
         if bonds[node]:
             hold_back(_holding(network, node, early), asked, asked_finish, begin_until, until)
-    return late
 
 
 def _open_ends(network: Network) -> set[int]:
@@ -89,11 +93,11 @@ def _holding(network: Network, node: int, early: Early) -> list[Bond]:
     return bonds
 
 
-def _lie(network: Network, node: int, early: Early, late: Late, bounds: _Bounds) -> tuple[int, int]:
+def _lie(network: Network, node: int, early: Early, late: Late) -> tuple[int, int]:
     """Note late dates of a node that more than links binds; returns the start and finish that it asks of others."""
-    state, duration, at = network.states[node], network.durations[node], bounds.finish[node]
+    state, duration, at = network.states[node], network.durations[node], late.until[node]
     held = network.rests.get(node)
-    begin = bounds.start[node]
+    begin = late.begin_until[node]
     if begin != NEVER and state is State.DONE and network.hands_on:
         at = min(at, begin)
     elif begin != NEVER and (state not in _START_FIXED or (held is not None and node not in network.begun)):

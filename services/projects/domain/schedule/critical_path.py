@@ -11,11 +11,11 @@ from services.projects.domain.schedule.floats import free_floats, total_floats
 from services.projects.domain.schedule.network import Network, State
 from services.projects.domain.schedule.relations import longest_path
 from services.projects.domain.schedule.result import Schedule, ScheduledTask, ScheduleOutOfRange
-from services.projects.domain.schedule.solving import solve
+from services.projects.domain.schedule.solving import Solved, solve
 from shared.collector import collector_paused
 from shared.working_time import moment_of
 
-_NEVER_CRITICAL: Final = frozenset({State.DONE, State.SPAN})
+NEVER_CRITICAL: Final = frozenset({State.DONE, State.SPAN})
 
 
 def critical_path(plan: Plan) -> Schedule:
@@ -24,12 +24,16 @@ def critical_path(plan: Plan) -> Schedule:
     Raises DependencyCycle, UnusableProjectCalendar, ScheduleOutOfRange, or a CalendarError of `shared.working_time`.
     """
     with collector_paused():
-        solved = solve(plan)
-        start, finish = solved.network.floor, solved.horizon
-        try:
-            return Schedule(moment_of(start), moment_of(finish), _scheduled(plan, solved.network, solved.dates))
-        except OverflowError as beyond:
-            raise ScheduleOutOfRange("a task lies beyond the years 1 to 9999") from beyond
+        return schedule_of(plan, solve(plan))
+
+
+def schedule_of(plan: Plan, solved: Solved) -> Schedule:
+    """The schedule that a plan's dates come to; raises ScheduleOutOfRange."""
+    start, finish = solved.network.floor, solved.horizon
+    try:
+        return Schedule(moment_of(start), moment_of(finish), _scheduled(plan, solved.network, solved.dates))
+    except OverflowError as beyond:
+        raise ScheduleOutOfRange("a task lies beyond the years 1 to 9999") from beyond
 
 
 def _scheduled(plan: Plan, network: Network, dates: Dates) -> tuple[ScheduledTask, ...]:
@@ -53,5 +57,5 @@ def _critical(plan: Plan, network: Network, dates: Dates, totals: list[int]) -> 
     states, most = network.states, plan.conventions.critical_float_minutes
     if plan.conventions.critical_by is CriticalBy.LONGEST_PATH:
         path = longest_path(plan, network, dates)
-        return [node in path and states[node] not in _NEVER_CRITICAL for node in range(len(totals))]
-    return [total <= most and states[node] not in _NEVER_CRITICAL for node, total in enumerate(totals)]
+        return [node in path and states[node] not in NEVER_CRITICAL for node in range(len(totals))]
+    return [total <= most and states[node] not in NEVER_CRITICAL for node, total in enumerate(totals)]

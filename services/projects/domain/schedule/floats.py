@@ -5,11 +5,12 @@ begun, and 0 when it is done; free float is never negative, minds open successor
 task has itself, not those of a summary above it.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from services.projects.domain.conventions import FloatType
 from services.projects.domain.plan import ConstraintType
-from services.projects.domain.schedule.bond import Bond, hold_back
+from services.projects.domain.schedule.bond import Bond, Until, hold_back
 from services.projects.domain.schedule.dates import Dates
 from services.projects.domain.schedule.forward import MANDATORY
 from services.projects.domain.schedule.network import NEVER, Network, State
@@ -27,11 +28,12 @@ def total_floats(network: Network, dates: Dates) -> list[int]:
             index = effort.calendar.index
             floats.append(index[late_start[node]] - index[early_start[node]])
         else:
-            floats.append(_total_float(network, node, dates))
+            floats.append(total_float(network, node, dates))
     return floats
 
 
-def _total_float(network: Network, node: int, dates: Dates) -> int:
+def total_float(network: Network, node: int, dates: Dates) -> int:
+    """The working minutes that a task can slip."""
     state, calendar = network.states[node], network.efforts[node].calendar
     if state is State.DONE or node in dates.latest:
         return 0
@@ -46,12 +48,19 @@ def _total_float(network: Network, node: int, dates: Dates) -> int:
 
 def free_floats(network: Network, dates: Dates, totals: list[int]) -> list[int]:
     """By task, the working minutes until its first open successor moves; as many as in total if there is none."""
-    until, begin_until = _held_until(network, dates)
+    begin_until, until = [NEVER] * len(network.waits), [NEVER] * len(network.waits)
+    hold(network, dates, range(len(totals)), begin_until, until)
+    return list(free_of(network, dates, enumerate(totals), begin_until, until))
+
+
+def free_of(
+    network: Network, dates: Dates, totals: Iterable[tuple[int, int]], begin_until: Until, until: Until
+) -> Iterator[int]:
+    """Free floats of tasks that are given with their total floats, from what their open successors allow."""
     starts, finishes, states, efforts = dates.start, dates.finish, network.states, network.efforts
-    floats = []
-    for node, total in enumerate(totals):
+    for node, total in totals:
         if states[node] in _WITHOUT:
-            floats.append(0)
+            yield 0
             continue
         free, index = total, efforts[node].calendar.index
         if network.minds_data_date:  # Primavera's minds successors alone, and without them the project's early finish
@@ -64,15 +73,13 @@ def free_floats(network: Network, dates: Dates, totals: list[int]) -> list[int]:
             free = min(free, index[until[node]] - index[finishes[node]])
         if begin_until[node] != NEVER:
             free = min(free, index[begin_until[node]] - index[starts[node]])
-        floats.append(free if free > 0 else 0)
-    return floats
+        yield free if free > 0 else 0
 
 
-def _held_until(network: Network, dates: Dates) -> tuple[list[int], list[int]]:
-    """By node, until when it may finish, and begin, without moving an open successor."""
+def hold(network: Network, dates: Dates, nodes: Iterable[int], begin_until: Until, until: Until) -> None:
+    """Note until when what goes before these tasks may begin and finish without moving them; open ones count."""
     waits, bonds, summary_bonds, delays = network.waits, network.bonds, network.summary_bonds, network.delays
-    until, begin_until = [NEVER] * len(waits), [NEVER] * len(waits)
-    for node, start in zip(range(len(network.tasks)), dates.start, strict=False):
+    for node in nodes:
         if network.closed[node] or network.states[node] is _DONE:
             if node in dates.held and network.active[node]:  # to Primavera its place by its links is one to be moved
                 place = dates.held[node]
@@ -82,7 +89,7 @@ def _held_until(network: Network, dates: Dates) -> tuple[list[int], list[int]]:
                     hold_back(_floating(network, bonds[node]), place, place, begin_until, until)
             continue
         delay = delays.get(node, 0) if delays else 0
-        held = start - delay
+        held = dates.start[node] - delay
         for before in waits[node]:
             present = until[before]
             until[before] = held if held < present else present
@@ -90,7 +97,6 @@ def _held_until(network: Network, dates: Dates) -> tuple[list[int], list[int]]:
             hold_back(_floating(network, bonds[node]), held, dates.finish[node] - delay, begin_until, until)
         if node in summary_bonds:
             hold_back(_floating(network, summary_bonds[node]), held, dates.finish[node] - delay, begin_until, until)
-    return until, begin_until
 
 
 def _floating(network: Network, bonds: list[Bond]) -> list[Bond]:

@@ -1,5 +1,6 @@
 """The forward pass: how early each task can lie."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -45,16 +46,24 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
 
     With late starts and finishes given, successors of a task that goes as late as possible wait for its late dates.
     """
+    early = Early([network.floor] * len(network.plain), [network.floor] * len(network.plain), {}, {})
+    place_early(network, reversed(network.order), early, late)
+    return early
+
+
+def place_early(
+    network: Network, nodes: Iterable[int], early: Early, late: tuple[list[int], list[int]] | None = None
+) -> None:
+    """Place nodes, each after all that it waits for."""
     floor, efforts, durations, plain = network.floor, network.efforts, network.durations, network.plain
     waits, bonds = network.waits, network.bonds
-    start, finish = [floor] * len(plain), [floor] * len(plain)
-    early = Early(start, finish, {}, {})
+    start, finish = early.start, early.finish
     apart = late is not None or network.hands_on or bool(network.begun)
     handed = Handed(start, finish, start, finish)
     if apart:
         handed = Handed(list(start), list(finish), list(start), list(finish))
     handed_finish, begin, end = handed.finish, handed.begin, handed.end
-    for node in reversed(network.order):
+    for node in nodes:
         at = floor
         for before in waits[node]:
             done = handed_finish[before]
@@ -76,7 +85,6 @@ def early_dates(network: Network, late: tuple[list[int], list[int]] | None = Non
             start[node], finish[node] = _lie(network, node, at, handed, early)
         if apart:
             _hand_on(network, node, at, handed, early, late)
-    return early
 
 
 def _hand_on(

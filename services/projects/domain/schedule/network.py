@@ -124,6 +124,20 @@ def number_tasks(plan: Plan, calendars: Calendars, index: Mapping[str, int]) -> 
     return network
 
 
+def renumber(network: Network, node: int) -> None:
+    """Number a task anew that was changed in what it is itself; its links, calendar and place are as they were."""
+    task = network.tasks[node]
+    for bounds in (network.constraints, network.latest, network.delays):
+        bounds.pop(node, None)
+    network.efforts[node] = effort = network.calendars.effort(task)
+    network.durations[node] = task.duration_minutes
+    network.states[node] = state = _state(task)
+    bound = _is_bound(task) and _note_bounds(network, task, node)
+    bound = bound or any(to_finish and not from_finish for _, from_finish, to_finish, _, _ in network.bonds[node])
+    network.plain[node] = state is _OPEN and task.duration_minutes > 0 and not bound and not effort.shares
+    network.closed[node] = state is State.DONE or not network.active[node]
+
+
 def _floor(plan: Plan) -> int:
     start = minute_of(plan.start)
     if plan.conventions.rules is Rules.PRIMAVERA and plan.status_date is not None:

@@ -5,10 +5,10 @@ from itertools import compress
 from typing import Final
 
 from services.projects.domain.plan import Plan
-from services.projects.domain.schedule.backward import late_dates
+from services.projects.domain.schedule.backward import Late, late_dates
 from services.projects.domain.schedule.binding import build_network
 from services.projects.domain.schedule.dates import Dates
-from services.projects.domain.schedule.forward import early_dates
+from services.projects.domain.schedule.forward import Early, early_dates
 from services.projects.domain.schedule.free_float import use_free_float
 from services.projects.domain.schedule.network import Network, State
 from services.projects.domain.schedule.spans import roll_up
@@ -25,6 +25,10 @@ class Solved:
     network: Network
     dates: Dates
     horizon: int
+    early: Early
+    late: Late
+    counts: list[bool]
+    """Whether a task's early finish counts for the project's."""
 
 
 def solve(plan: Plan) -> Solved:
@@ -48,4 +52,4 @@ def solve(plan: Plan) -> Solved:
     elif any(network.active[node] for node in network.late):
         early = early_dates(network, (late.start, late.finish))
     dates = roll_up(network, early, late, project_finish, from_finish=conventions.schedules_from_finish)
-    return Solved(network, dates, horizon)
+    return Solved(network, dates, horizon, early, late, counts)

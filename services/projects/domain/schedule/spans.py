@@ -26,20 +26,25 @@ def roll_up(network: Network, early: Early, late: Late, project_finish: int, *, 
         dates.start[node], dates.finish[node] = late.start[node], late.finish[node]
     hang(network, dates)
     for node in sorted(network.children, reverse=True):  # subtasks come after their summary
-        children = network.children[node]
-        counted = [child for child in children if network.active[child]] or children
-        above = {child for child in children if network.tasks[child].activity_type is ActivityType.WBS_SUMMARY}
-        counted = [child for child in counted if child not in above] or counted
-        for starts in _starts(dates):
-            starts[node] = min(starts[child] for child in counted)
-        for finishes in _finishes(dates):
-            finishes[node] = max(finishes[child] for child in counted)
-        for child in above:
-            for values in (*_starts(dates), *_finishes(dates)):
-                values[child] = values[node]
-        network.states[node] = _state(network, counted)
-        network.closed[node] = network.states[node] is State.DONE or not network.active[node]
+        span(network, dates, node)
     return dates
+
+
+def span(network: Network, dates: Dates, node: int) -> None:
+    """Let a summary span its subtasks, whose dates are known, and have its state set by them."""
+    children = network.children[node]
+    counted = [child for child in children if network.active[child]] or children
+    above = {child for child in children if network.tasks[child].activity_type is ActivityType.WBS_SUMMARY}
+    counted = [child for child in counted if child not in above] or counted
+    for starts in _starts(dates):
+        starts[node] = min(starts[child] for child in counted)
+    for finishes in _finishes(dates):
+        finishes[node] = max(finishes[child] for child in counted)
+    for child in above:
+        for values in (*_starts(dates), *_finishes(dates)):
+            values[child] = values[node]
+    network.states[node] = _state(network, counted)
+    network.closed[node] = network.states[node] is State.DONE or not network.active[node]
 
 
 def _starts(dates: Dates) -> tuple[list[int], ...]:
