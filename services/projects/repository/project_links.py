@@ -124,6 +124,12 @@ async def projects_at(tx: Transaction, project_id: UUID) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+async def into(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
+    """Return the links to a project's tasks, whatever their state."""
+    found = "select id, version from project_link where organization_id = $1 and project_id = $2 order by id"
+    return await tx.fetch(found, tx.organization_id, project_id)
+
+
 async def dangling(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
     """Return the links to a project of which a task is gone."""
     return await tx.fetch(

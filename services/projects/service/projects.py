@@ -11,7 +11,7 @@ import orjson
 
 from services.projects import repository
 from services.projects.domain.project import ProjectStatus
-from services.projects.entities import PROJECT
+from services.projects.entities import PROJECT, PROJECT_LINK
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
 from services.projects.repository import project_links
 from services.projects.service import governed, life_cycle
@@ -140,6 +140,8 @@ async def delete_project(tx: Transaction, reference: str, own_only: str | None, 
     identifier: UUID = row["id"]
     await leave_portfolios(tx, identifier)
     await drop_links(tx, identifier)
+    for link in await project_links.into(tx, identifier):  # they belong to this project, and end with an event each
+        await entity.delete(tx, PROJECT_LINK, link["id"], expected=link["version"])
     return await entity.delete(tx, PROJECT, identifier, expected=expected)
 
 

@@ -263,6 +263,26 @@ async def test_a_link_goes_with_its_task_or_its_project(chain: list[Party]) -> N
     await eventually(lambda: left(0))
 
 
+async def test_a_link_that_ends_with_its_successors_project_ends_with_an_event(
+    chain: list[Party], settings: Settings, organization: UUID
+) -> None:
+    quay, cranes, _ = chain
+    made = await quay.link("b", cranes, "a")
+    link = made.json()["id"]
+    tag = {"if-match": (await cranes.client.get(cranes.path)).headers["etag"], "PMO-Reason": "Not needed"}
+    assert (await cranes.client.delete(cranes.path, headers=tag)).status_code == 204
+    database = await Database.connect(settings.database_url, size=1)
+    try:
+        events = await recorded(database, organization)
+    finally:
+        await database.close()
+    told = [kind for kind, data in events if data.get("id") == link or (data.get("before") or {}).get("id") == link]  # type: ignore[attr-defined]
+    assert told[-1] == "pmo.projects.project_link.deleted.v1"
+    last = (await quay.client.get(f"{quay.path}/links/{link}/history")).json()["items"][0]
+    assert (last["action"], last["reason"]) == ("deleted", "Not needed")
+    assert await quay.links() == []
+
+
 async def test_a_hard_link_is_changed_and_removed_by_who_plans_both(
     chain: list[Party], service: Api, organization: UUID
 ) -> None:
