@@ -206,7 +206,7 @@ async def position(tx: Transaction, project_id: UUID) -> int:
 
 async def rows(tx: Transaction, kind: Entity, project_id: UUID, order: str = "id") -> list[asyncpg.Record]:
     """Return all rows of a kind in a project."""
-    return await tx.fetch(
+    return await tx.fetch_all(
         f"select {kind.columns} from {kind.table.name} t"
         f" where organization_id = $1 and project_id = $2 order by {order}",
         tx.organization_id,

@@ -16,6 +16,13 @@ async def breathe(number: int) -> None:
         await asyncio.sleep(0)
 
 
+async def let_go(rows: list[T]) -> None:
+    """Empty a list of very many rows; to free them takes as long as a good part of reading them."""
+    while rows:
+        del rows[-ROWS_AT_ONCE * 10 :]
+        await asyncio.sleep(0)
+
+
 async def aside(rows: int, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     """Do what takes long for many rows in a thread; few are done before a thread would have begun."""
     if rows <= ROWS_AT_ONCE:

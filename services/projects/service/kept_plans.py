@@ -84,11 +84,16 @@ class ChangedPlan:
     """Tasks that were made, changed or deleted."""
     tasks: Sequence[asyncpg.Record]
     """Those of them that there are."""
-    links: Sequence[asyncpg.Record] | None
+    links: list[asyncpg.Record] | None
     """All links, where any was changed."""
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    @property
+    def many(self) -> tuple[list[asyncpg.Record], ...]:
+        """The rows of which there may be very many."""
+        return () if self.links is None else (self.links,)
 
     @property
     def calendars(self) -> Mapping[UUID, str]:

@@ -131,13 +131,18 @@ class PlanRows:
 
     project: asyncpg.Record
     calendar_rows: Sequence[asyncpg.Record]
-    tasks: Sequence[asyncpg.Record]
-    links: Sequence[asyncpg.Record]
+    tasks: list[asyncpg.Record]
+    links: list[asyncpg.Record]
     resources: Sequence[asyncpg.Record]
-    assignments: Sequence[asyncpg.Record]
+    assignments: list[asyncpg.Record]
 
     def __len__(self) -> int:
         return len(self.tasks) + len(self.links) + len(self.assignments)
+
+    @property
+    def many(self) -> tuple[list[asyncpg.Record], ...]:
+        """The rows of which there may be very many."""
+        return self.tasks, self.links, self.assignments
 
     @property
     def calendars(self) -> Mapping[UUID, str]:

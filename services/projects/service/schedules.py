@@ -10,13 +10,14 @@ import asyncpg
 from services.projects import repository
 from services.projects.models import METADATA
 from services.projects.repository import plan_events
-from services.projects.service.breathing import aside
+from services.projects.service.breathing import aside, let_go
 from services.projects.service.computing import Planned, computed_of, given_of, planned
 from services.projects.service.kept_plans import Item, keep
 from services.projects.service.projects import SCHEDULE, drop_links
 from services.projects.service.propagation import hand_on, keep_bounds
 from services.projects.service.schedule_changes import COLUMNS, Change, Computed, change_of
 from shared import messaging
+from shared.collector import collector_paused
 from shared.db import Context, Database, Transaction
 from shared.entity import DIALECT
 from shared.errors import NotFound
@@ -24,9 +25,13 @@ from shared.errors import NotFound
 
 async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
     """Compute a project's schedule as the transaction sees its plan; holds nobody off. Raises NotFound."""
-    event = await plan_events.last_event(tx, project_id)
-    given = await given_of(tx, project_id)
-    return await aside(len(given.rows), computed_of, event, given)
+    with collector_paused():  # it would go through all rows again and again while more come
+        event = await plan_events.last_event(tx, project_id)
+        given = await given_of(tx, project_id)
+        computed = await aside(len(given.rows), computed_of, event, given)
+        for rows in given.rows.many:
+            await let_go(rows)  # before it goes on
+    return computed
 
 
 async def schedule_plan(tx: Transaction, project_id: UUID) -> Planned:
@@ -180,7 +185,7 @@ async def _stored(tx: Transaction, computed: Computed, revision: int) -> Mapping
     known = computed.known
     if known is not None and known.items is not None and known.revision == revision:
         return known.items
-    return await tx.fetch(
+    return await tx.fetch_all(
         f"select id, {', '.join(COLUMNS)} from schedule_item where organization_id = $1 and project_id = $2",
         tx.organization_id,
         computed.project_id,
