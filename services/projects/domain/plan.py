@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
 from services.projects.domain.ev_techniques import EvTechnique
@@ -24,6 +25,10 @@ class ActivityType(StrEnum):
     FINISH_MILESTONE = "finish_milestone"  # lies where work ends
     LEVEL_OF_EFFORT = "level_of_effort"  # spans what it is linked to, and holds nobody; a hammock
     WBS_SUMMARY = "wbs_summary"  # spans all else below its parent
+
+
+SPANNING: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
+"""They lie where others do, and hold nobody."""
 
 
 class LinkType(StrEnum):
@@ -107,6 +112,7 @@ class Task:
     expected_finish: datetime | None = None  # what remains takes until then
     external_early_start: datetime | None = None  # what links from other projects allow
     external_early_finish: datetime | None = None
+    external_late_start: datetime | None = None  # what waits for it in other projects allows
     external_late_finish: datetime | None = None
     deadline: datetime | None = None
     start: datetime | None = None  # as the file says; the dates of a manual task
@@ -230,6 +236,8 @@ class Plan:
     minutes_per_week: int = 2400
     days_per_month: int = 20
     conventions: Conventions = MICROSOFT_PROJECT
+    awaited: frozenset[str] = frozenset()
+    """Tasks that others wait for in other projects: these and all before them lie as soon as possible."""
     statements: Mapping[str, tuple[Statement, ...]] | None = None
     """What a table says of a project that is there already, by kind of row; None: the file says all of everything."""
     inferred: frozenset[tuple[str, str]] = frozenset()

@@ -60,3 +60,7 @@ class ProjectLinkView(ProjectLinkRead):
     null while it is not in force, or its predecessor is not scheduled."""
     is_driving: bool
     """The successor lies where it does because of it."""
+    latest: datetime | None
+    """The latest finish (or start, by its type) of the predecessor that makes nothing late in the successor's project,
+    in that project's time zone: it bounds the predecessor's late dates and floats. Null while it is not in force, or
+    its successor has begun."""

@@ -28,6 +28,7 @@ PROJECT_LINK_VIEW: Final = replace(
         **PROJECT_LINK.image,
         "bound": "pmo_local(b.bound, p.time_zone)",
         "is_driving": "coalesce(b.is_driving, false)",
+        "latest": "pmo_local(b.latest, p.time_zone)",
     },
     join=f"{JOIN_PROJECT} left join project_link_bound b on b.organization_id = t.organization_id and b.id = t.id",
 )

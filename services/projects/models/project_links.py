@@ -48,7 +48,7 @@ class ProjectLinkRow(Row, table=True):
 
 
 class LinkBoundRow(Row, table=True):
-    """What a link asks of its successor in the present schedule; `id` is the link's."""
+    """What a link asks of its successor, and leaves its predecessor, in the present schedule; `id` is the link's."""
 
     __tablename__ = "project_link_bound"
     __table_args__ = (
@@ -59,4 +59,5 @@ class LinkBoundRow(Row, table=True):
     )
     project_id: UUID
     bound: datetime = wall()
+    latest: datetime | None = wall(default=None)
     is_driving: bool = Field(default=False)

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from services.projects.domain.plan import LinkType
-from services.projects.domain.project_links import Bound, Incoming
+from services.projects.domain.project_links import Bound, Incoming, Outgoing
 from services.projects.entities import PROJECT_LINK
 from services.projects.entities.project_links import PROJECT_LINK_VIEW
 from shared.db import Transaction
@@ -99,6 +99,34 @@ async def incoming(tx: Transaction, project_id: UUID) -> list[Incoming]:
     ]
 
 
+_OUTGOING: Final = """
+select l.id, l.predecessor_id, l.type, b.latest at time zone s.time_zone at time zone p.time_zone as latest
+from project_link l
+join project_link_bound b on b.organization_id = $1 and b.id = l.id and b.latest is not null
+join project s on s.organization_id = $1 and s.id = l.project_id and s.status not in ('closed', 'cancelled')
+join project p on p.organization_id = $1 and p.id = l.predecessor_project_id
+where l.organization_id = $1 and l.predecessor_project_id = $2 and l.state = 'accepted'
+order by l.id
+"""
+
+
+async def outgoing(tx: Transaction, project_id: UUID) -> list[Outgoing]:
+    """Return the links in force from a project's tasks, with what the present schedules of others leave them."""
+    rows = await tx.fetch(_OUTGOING, tx.organization_id, project_id)
+    return [Outgoing(row["id"], str(row["predecessor_id"]), LinkType(row["type"]), row["latest"]) for row in rows]
+
+
+async def changeable(tx: Transaction, projects: Collection[UUID]) -> list[UUID]:
+    """Return those of some projects that there are and whose plans change."""
+    rows = await tx.fetch(
+        "select id from project where organization_id = $1 and id = any($2) and status not in ('closed', 'cancelled')"
+        " order by id",
+        tx.organization_id,
+        list(projects),
+    )
+    return [row[0] for row in rows]
+
+
 async def followers(tx: Transaction, project_id: UUID, tasks: Sequence[UUID | str]) -> list[UUID]:
     """Return the projects whose tasks hang on these by links in force; plans of closed ones stay as they are."""
     rows = await tx.fetch(
@@ -126,7 +154,10 @@ async def projects_at(tx: Transaction, project_id: UUID) -> list[UUID]:
 
 async def into(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
     """Return the links to a project's tasks, whatever their state."""
-    found = "select id, version from project_link where organization_id = $1 and project_id = $2 order by id"
+    found = (
+        "select id, version, predecessor_project_id from project_link"
+        " where organization_id = $1 and project_id = $2 order by id"
+    )
     return await tx.fetch(found, tx.organization_id, project_id)
 
 
@@ -134,7 +165,7 @@ async def dangling(tx: Transaction, project_id: UUID) -> list[asyncpg.Record]:
     """Return the links to a project of which a task is gone."""
     return await tx.fetch(
         """
-select id, version from project_link l where organization_id = $1 and project_id = $2
+select id, version, predecessor_project_id from project_link l where organization_id = $1 and project_id = $2
   and (not exists (select from task t where t.organization_id = $1 and t.id = l.predecessor_id)
        or not exists (select from task t where t.organization_id = $1 and t.id = l.successor_id))
 order by id
@@ -205,8 +236,22 @@ async def tasks_by_source(tx: Transaction, projects: Sequence[UUID]) -> dict[tup
     return {(row["project_id"], row["source_id"]): row["id"] for row in found}
 
 
-async def keep_bounds(tx: Transaction, project_id: UUID, bounds: Mapping[UUID, Bound]) -> None:
-    """Store what links ask of a project's tasks, in the place of what they did."""
+async def keep_bounds(tx: Transaction, project_id: UUID, bounds: Mapping[UUID, Bound]) -> set[UUID]:
+    """Store what links ask of a project's tasks and leave others, in the place of what they did.
+
+    Returns the projects that are left something else by it.
+    """
+    before = {
+        row["id"]: row
+        for row in await tx.fetch(
+            "select l.id, l.predecessor_project_id, b.latest from project_link l"
+            " left join project_link_bound b on b.organization_id = $1 and b.id = l.id"
+            " where l.organization_id = $1 and l.project_id = $2",
+            tx.organization_id,
+            project_id,
+        )
+    }
+    left = {key: each.latest for key, each in bounds.items()}
     await tx.execute(
         "delete from project_link_bound where organization_id = $1 and project_id = $2 and not id = any($3)",
         tx.organization_id,
@@ -216,17 +261,20 @@ async def keep_bounds(tx: Transaction, project_id: UUID, bounds: Mapping[UUID, B
     if bounds:
         await tx.execute(
             """
-insert into project_link_bound as b (organization_id, id, version, project_id, bound, is_driving)
-select $1, v.id, 1, $2, v.bound, v.is_driving
-from unnest($3::uuid[], $4::timestamp[], $5::boolean[]) as v(id, bound, is_driving)
+insert into project_link_bound as b (organization_id, id, version, project_id, bound, is_driving, latest)
+select $1, v.id, 1, $2, v.bound, v.is_driving, v.latest
+from unnest($3::uuid[], $4::timestamp[], $5::boolean[], $6::timestamp[]) as v(id, bound, is_driving, latest)
 where exists (select from project_link l where l.organization_id = $1 and l.id = v.id)
 on conflict (organization_id, id) do update
-set version = b.version + 1, updated_at = now(), bound = excluded.bound, is_driving = excluded.is_driving
-where (b.bound, b.is_driving) is distinct from (excluded.bound, excluded.is_driving)
+set version = b.version + 1, updated_at = now(), bound = excluded.bound, is_driving = excluded.is_driving,
+  latest = excluded.latest
+where (b.bound, b.is_driving, b.latest) is distinct from (excluded.bound, excluded.is_driving, excluded.latest)
 """,
             tx.organization_id,
             project_id,
             list(bounds),
             [each.at for each in bounds.values()],
             [each.is_driving for each in bounds.values()],
+            [each.latest for each in bounds.values()],
         )
+    return {row["predecessor_project_id"] for key, row in before.items() if row["latest"] != left.get(key)}

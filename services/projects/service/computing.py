@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from services.projects.domain.plan import Plan
-from services.projects.domain.project_links import Incoming, bounded, bounds_of
+from services.projects.domain.project_links import Across, bounds_of
 from services.projects.domain.rollups import Sums, add_up
 from services.projects.domain.schedule import (
     Basis,
@@ -20,10 +20,10 @@ from services.projects.domain.schedule import (
 )
 from services.projects.domain.schedule.effort import Calendars
 from services.projects.entities import PROJECT
-from services.projects.repository import project_links
 from services.projects.service.kept_plans import ChangedPlan, KeptPlan, known_plan
 from services.projects.service.loops import loop_of
 from services.projects.service.plans import PlanRows
+from services.projects.service.propagation import across
 from services.projects.service.schedule_changes import Computed, item_of
 from shared.collector import collector_paused
 from shared.db import Transaction
@@ -42,8 +42,8 @@ class Given:
     """What a schedule is computed from."""
 
     rows: PlanRows | ChangedPlan
-    asked: Sequence[Incoming]
-    """What other projects ask by links in force."""
+    across: Across
+    """What links in force with other projects say."""
     loop: Sequence[UUID] | None
     """Of tasks that wait for each other through several projects."""
 
@@ -52,7 +52,7 @@ class Given:
         plan = self.rows.plan() if own is None else own
         if self.loop is not None:
             raise DependencyCycle(tuple(map(str, self.loop)))
-        return bounded(plan, self.asked, Calendars(plan).project.calendar) if self.asked else plan
+        return self.across.bind(plan, Calendars(plan).project.calendar) if self.across else plan
 
 
 async def given_of(tx: Transaction, project_id: UUID) -> Given:
@@ -64,8 +64,8 @@ async def given_of(tx: Transaction, project_id: UUID) -> Given:
     )
     if project is None:
         raise NotFound
-    asked = await project_links.incoming(tx, project_id)
-    return Given(await known_plan(tx, project), asked, await loop_of(tx, project_id) if asked else None)
+    said = await across(tx, project_id)
+    return Given(await known_plan(tx, project), said, await loop_of(tx, project_id) if said.incoming else None)
 
 
 def planned(given: Given, change: Callable[[Plan], Plan] | None = None) -> Planned:
@@ -87,10 +87,10 @@ def computed_of(event: tuple[int, UUID | None], given: Given) -> Computed:
         rows, project, (version, event_id) = given.rows, given.rows.project, event
         known = rows.kept if isinstance(rows, ChangedPlan) else None
         own = rows.plan()
-        blank = Computed(project["id"], version, project["time_zone"], asked=given.asked, known=known)
+        blank = Computed(project["id"], version, project["time_zone"], across=given.across, known=known)
         if event_id is not None:
             blank = replace(blank, plan=KeptPlan(version, event_id, project, rows.calendars, own))
-        revised = None if known is None or given.asked else known.revised(own)
+        revised = None if known is None or given.across else known.revised(own)
         return _whole(blank, given, own) if revised is None else _revised(blank, *revised)
 
 
@@ -106,14 +106,14 @@ def _whole(blank: Computed, given: Given, own: Plan) -> Computed:
     sums = add_up(plan)
     each = zip(plan.tasks, schedule.tasks, sums.rolled(enumerate(schedule.tasks)), strict=True)
     kept = blank.plan
-    if kept is not None and not given.asked:
+    if kept is not None and not given.across:
         kept = replace(kept, basis=Basis(plan, solved), sums=sums)
     return replace(
         blank,
         span=(schedule.project_start, schedule.project_finish),
         percent_complete=sums.percent_complete,
         items={task.source_id: item_of(task.position, dates, rolled) for task, dates, rolled in each},
-        bounds=bounds_of(given.asked, plan, schedule, Calendars(plan).project.calendar) if given.asked else {},
+        bounds=bounds_of(given.across.incoming, plan, schedule) if given.across.incoming else {},
         plan=kept,
     )
 

@@ -95,8 +95,9 @@ async def _spread(tx: Transaction, outlooks: dict[UUID, _Outlook], start: UUID) 
             if follower not in outlooks:
                 outlooks[follower] = await _outlook(tx, follower)
             outlook = outlooks[follower]
-            asked = [_moved_link(link, outlooks, outlook.zone) for link in outlook.given.asked]
-            await _recomputed(outlook, replace(outlook.given, asked=asked))
+            said = outlook.given.across
+            asked = tuple(_moved_link(link, outlooks, outlook.zone) for link in said.incoming)
+            await _recomputed(outlook, replace(outlook.given, across=replace(said, incoming=asked)))
             if follower not in waiting:
                 waiting.append(follower)
 

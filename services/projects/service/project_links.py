@@ -15,6 +15,7 @@ from services.projects.repository import project_links as rows
 from services.projects.service.life_cycle import check_changeable
 from services.projects.service.loops import refuse_loop
 from services.projects.service.projects import request_schedule
+from services.projects.service.propagation import ask_for_schedules
 from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction
@@ -125,12 +126,12 @@ async def update_link(
 
 
 async def delete_link(tx: Transaction, reference: str, own_only: str | None, link_id: UUID, expected: int) -> Written:
-    """Remove a link; what followed it is scheduled anew."""
+    """Remove a link; what followed it is scheduled anew, and what it bounded."""
     row, projects = await _changed(tx, reference, own_only, link_id, expected)
     _may_plan(projects, own_only, _makers(row))
     written = await entity.delete(tx, PROJECT_LINK, link_id, expected=expected)
     if row["state"] == LinkState.ACCEPTED:
-        await request_schedule(tx, row["project_id"], delay=0)
+        await ask_for_schedules(tx, {row["project_id"], row["predecessor_project_id"]})
     return written
 
 

@@ -140,8 +140,11 @@ async def delete_project(tx: Transaction, reference: str, own_only: str | None, 
     identifier: UUID = row["id"]
     await leave_portfolios(tx, identifier)
     await drop_links(tx, identifier)
-    for link in await project_links.into(tx, identifier):  # they belong to this project, and end with an event each
+    links = await project_links.into(tx, identifier)  # they belong to this project, and end with an event each
+    for link in links:
         await entity.delete(tx, PROJECT_LINK, link["id"], expected=link["version"])
+    for before in await project_links.changeable(tx, {link["predecessor_project_id"] for link in links}):
+        await request_schedule(tx, before, delay=0)
     return await entity.delete(tx, PROJECT, identifier, expected=expected)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects.domain.events import SchedulePublished
-from services.projects.domain.project_links import Bound, Incoming
+from services.projects.domain.project_links import Across, Bound
 from services.projects.domain.rollups import RollUp
 from services.projects.domain.schedule import ScheduledTask
 from services.projects.service.chunks import chunked
@@ -39,10 +39,10 @@ class Computed:
     items: Mapping[str, Item] = field(default_factory=dict)
     """What is to be stored, by task."""
     problem: str | None = None
-    asked: Sequence[Incoming] = ()
-    """The links from other projects that count in it."""
+    across: Across = field(default_factory=Across)
+    """What links with other projects said when it was computed."""
     bounds: Mapping[UUID, Bound] = field(default_factory=dict)
-    """What each of them asks."""
+    """What each of those that come in asks, and leaves."""
     plan: KeptPlan | None = None
     """What it was computed of, to be kept with it."""
     known: KeptPlan | None = None

@@ -134,7 +134,7 @@ async def store_schedule(tx: Transaction, computed: Computed) -> int:
     header = (*computed.span, computed.percent_complete)
     known = ("project_start", "project_finish", "percent_complete")
     same = present is not None and present["problem"] is None and tuple(present[name] for name in known) == header
-    await keep_bounds(tx, project_id, computed.asked, computed.bounds)
+    await keep_bounds(tx, project_id, computed.across, computed.bounds)
     is_new = not same or bool(change.rows or change.removed)
     revision += is_new
     if computed.plan is not None:

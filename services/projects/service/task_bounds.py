@@ -6,13 +6,12 @@ from typing import Final
 import asyncpg
 
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, technique_of
-from services.projects.domain.plan import ActivityType, ConstraintType
+from services.projects.domain.plan import SPANNING, ActivityType, ConstraintType
 from shared.errors import FieldError, ValidationFailed
 
 DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 """Constraints without a date."""
 MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
-SPANNING: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
 _PREFIXES: Final = ("", "secondary_")
 _NEW: Final[Mapping[str, object]] = {
     "activity_type": ActivityType.TASK,

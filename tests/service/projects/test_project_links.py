@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -128,6 +129,40 @@ async def test_whatever_is_changed_and_read_at_once_the_chain_comes_to_rest_wher
     await opening.starts_at("a", "01-13T08:00")
     assert await cranes.dates() == {"a": "01-08T08:00", "b": "01-12T08:00"}
     assert await opening.dates() == {"a": "01-13T08:00", "b": "01-14T08:00"}
+
+
+async def test_late_dates_and_floats_mind_who_waits_in_other_projects(chain: list[Party]) -> None:
+    quay, cranes, opening = chain
+    for party in chain:
+        await party.task("free", duration_minutes=10 * 480)  # so that nothing else is critical
+    link = (await quay.link("b", cranes, "a")).json()
+    assert (await cranes.link("b", opening, "a", lag=480)).status_code == 201
+
+    async def floats(party: Party) -> dict[str, int]:
+        items = (await party.client.get(f"{party.path}/schedule")).json()["items"]
+        return {item["name"]: item["total_float_minutes"] for item in items}
+
+    async def has(party: Party, minutes: int) -> bool:
+        return (await floats(party))["b"] == minutes
+
+    # a, b, a, b, a day, a, b: seven days of ten, so that three are left to all of them.
+    for party in chain:
+        await eventually(partial(has, party, 3 * 480))
+    (going,) = await quay.links(direction="outgoing")
+    assert going["latest"] == "2026-01-12T08:00:00+00:00"
+    await opening.last("b", 2 * 480)
+    for party in chain:
+        await eventually(partial(has, party, 2 * 480))
+    assert (await quay.dates())["b"] == "01-06T08:00"
+
+    path = f"{quay.path}/links/{link['id']}"
+    tag = {"if-match": (await quay.client.get(path)).headers["etag"]}
+    assert (await quay.client.delete(path, headers=tag)).status_code == 204
+    await eventually(partial(has, quay, 8 * 480))
+    await eventually(partial(has, cranes, 4 * 480))
+    tag = {"if-match": (await opening.client.get(opening.path)).headers["etag"]}
+    assert (await opening.client.delete(opening.path, headers=tag)).status_code == 204
+    await eventually(partial(has, cranes, 8 * 480))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ def _place(network: Network, node: int, at: int, late: Late) -> None:
     state, pinned = network.states[node], _pinned_finish(network, node)
     # What lies on a date does so whatever its successors and its deadline ask.
     at = min(_limited(network, node, at), network.latest.get(node, at)) if pinned is None else pinned
+    if node in network.latest_start and pinned is None:
+        at = min(at, _finish_from(network, node, network.latest_start[node]))
     rest = network.rests.get(node, duration)
     stated = task.remaining_duration_minutes
     if stated is not None and state is State.STARTED and node not in network.rests:

@@ -26,6 +26,8 @@ def build_network(plan: Plan) -> Network:
     index = {task.source_id: at for at, task in enumerate(plan.tasks)}
     network = number_tasks(plan, calendars, index)
     _Binder(network, plan, calendars, index).bind(plan.links)
+    if plan.awaited and network.late:
+        network.late -= _before(network, {index[each] for each in plan.awaited if each in index})
     states, active = network.states, network.active
     free = set() if network.hands_on else {State.DONE}
     if network.minds_data_date and network.conventions.progress is ProgressMode.PROGRESS_OVERRIDE:
@@ -90,6 +92,19 @@ def _rest(network: Network, kind: LinkType, before: Task, after: Task, lag: int,
     if kind is LinkType.FINISH_TO_START and after.actual_finish is not None:
         return 0
     return max(lag - max(clock.working_minutes(since, network.floor), 0), 0)
+
+
+def _before(network: Network, last: set[int]) -> set[int]:
+    """Some nodes, what is below them, and all that these wait for."""
+    found, waiting = set[int](), list(last)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += network.waits[node]
+            waiting += [bond[0] for bond in network.bonds[node]]
+            waiting += network.children.get(node, ())
+    return found
 
 
 class Role(IntEnum):

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from services.projects.domain.conventions import Conventions, ProgressMode, Rules
-from services.projects.domain.plan import ActivityType, ConstraintType, Plan, Task
+from services.projects.domain.plan import SPANNING, ConstraintType, Plan, Task
 from services.projects.domain.schedule.bond import Bond
 from services.projects.domain.schedule.effort import Calendars, Effort
 from shared.working_time import minute_of
@@ -15,7 +15,6 @@ NEVER: Final = 1 << 40
 """Later than any minute: what nothing bounds."""
 
 _WITHOUT_DATE: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
-_SPANNING: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
 
 
 class State(IntEnum):
@@ -61,6 +60,7 @@ class Network:
     constraints: dict[int, tuple[tuple[ConstraintType, int], ...]] = field(default_factory=dict)
     earliest: dict[int, int] = field(default_factory=dict)  # what a summary's constraint says to its helper
     latest: dict[int, int] = field(default_factory=dict)  # deadlines, and what waits for a task in other projects
+    latest_start: dict[int, int] = field(default_factory=dict)  # what waits there for its start
     delays: dict[int, int] = field(default_factory=dict)  # leveling delays of open tasks, elapsed
     late: set[int] = field(default_factory=set)  # open tasks that are to lie as late as possible
     rests: dict[int, int] = field(default_factory=dict)  # what remains of started tasks, where the data date holds it
@@ -150,7 +150,7 @@ _AS_SOON: Final = ConstraintType.AS_SOON_AS_POSSIBLE
 
 
 def _state(task: Task) -> State:
-    if task.activity_type in _SPANNING:
+    if task.activity_type in SPANNING:
         return State.SPAN
     if task.actual_finish is not None:
         return State.DONE
@@ -166,6 +166,7 @@ def _is_bound(task: Task) -> bool:
         or (task.secondary_constraint_date or task.actual_start) is not None
         or (task.external_early_start or task.external_early_finish) is not None
         or (task.deadline or task.external_late_finish or task.expected_finish) is not None
+        or task.external_late_start is not None
         or task.leveling_delay_minutes > 0
     )
 
@@ -188,6 +189,9 @@ def _note_bounds(network: Network, task: Task, node: int) -> bool:
     if (task.deadline or task.external_late_finish) is not None:
         dates = (task.deadline, task.external_late_finish)
         network.latest[node] = min(minute_of(date) for date in dates if date is not None)
+        bound = True
+    if task.external_late_start is not None and state is _OPEN:
+        network.latest_start[node] = minute_of(task.external_late_start)
         bound = True
     if state is _OPEN:
         if task.constraint_type is ConstraintType.AS_LATE_AS_POSSIBLE:
