@@ -86,11 +86,13 @@ def computed_of(event: tuple[int, UUID | None], given: Given) -> Computed:
     with collector_paused():
         rows, project, (version, event_id) = given.rows, given.rows.project, event
         known = rows.kept if isinstance(rows, ChangedPlan) else None
-        own = rows.plan()
+        own, links = rows.read()
         blank = Computed(project["id"], version, project["time_zone"], across=given.across, known=known)
         if event_id is not None:
-            blank = replace(blank, plan=KeptPlan(version, event_id, project, rows.calendars, own))
-        revised = None if known is None or given.across else known.revised(own)
+            blank = replace(blank, plan=KeptPlan(version, event_id, project, rows.calendars, own, links))
+        revised = None
+        if isinstance(rows, ChangedPlan) and not given.across:
+            revised = rows.kept.revised(own, rows.relinked(links))
         return _whole(blank, given, own) if revised is None else _revised(blank, *revised)
 
 

@@ -15,9 +15,9 @@ from uuid import UUID
 import asyncpg
 
 from services.projects import repository
-from services.projects.domain.plan import Plan, Task
+from services.projects.domain.plan import Link, Plan, Task
 from services.projects.domain.rollups import Sums
-from services.projects.domain.schedule import Basis, Revised, revise
+from services.projects.domain.schedule import Basis, Relinked, Revised, revise
 from services.projects.entities import DEPENDENCY, TASK
 from services.projects.repository import plan_events
 from services.projects.service.plans import PlanRows, link_of, plan_rows, task_of
@@ -28,7 +28,7 @@ Item = tuple[object, ...]
 MOST_EVENTS: Final = 1_000
 """After more than so many all is read."""
 MOST_REVISED: Final = 500
-"""Where more tasks changed, the whole schedule is computed."""
+"""Where more tasks and links changed, the whole schedule is computed."""
 MOST_REVISIONS: Final = 1_000
 """After so many too: what calendars were asked is kept, so that a basis grows a little with each."""
 
@@ -49,6 +49,8 @@ class KeptPlan:
     project: asyncpg.Record
     calendars: Mapping[UUID, str]
     plan: Plan
+    links: Mapping[UUID, Link]
+    """Those of the plan, by id."""
     basis: Basis | None = None
     """What the next schedule may be revised from, unless links from other projects count in it."""
     sums: Sums | None = None
@@ -60,17 +62,17 @@ class KeptPlan:
     def __len__(self) -> int:
         return len(self.plan.tasks) + len(self.plan.links) + len(self.plan.assignments)
 
-    def revised(self, plan: Plan) -> tuple[Revised, Sums] | None:
-        """Return dates and sums of a plan from those that are kept, if it differs in few tasks alone."""
+    def revised(self, plan: Plan, relinked: Relinked) -> tuple[Revised, Sums] | None:
+        """Return dates and sums of a plan from those that are kept, if it differs in few tasks and links alone."""
         before = self.plan
-        if self.basis is None or self.sums is None or plan.links is not before.links:
+        if self.basis is None or self.sums is None or self.revisions == MOST_REVISIONS:
             return None
-        if len(plan.tasks) != len(before.tasks) or self.revisions == MOST_REVISIONS:
+        if len(plan.tasks) != len(before.tasks):
             return None
         changed = [at for at, (old, new) in enumerate(zip(before.tasks, plan.tasks, strict=True)) if old is not new]
-        if not changed or len(changed) > MOST_REVISED:
+        if (not changed and not relinked) or len(changed) + len(relinked) > MOST_REVISED:
             return None
-        revised = revise(self.basis, plan, changed)
+        revised = revise(self.basis, plan, changed, relinked)
         return None if revised is None else (revised, self.sums.after(plan.tasks, revised.tasks.keys()))
 
 
@@ -84,30 +86,41 @@ class ChangedPlan:
     """Tasks that were made, changed or deleted."""
     tasks: Sequence[asyncpg.Record]
     """Those of them that there are."""
-    links: list[asyncpg.Record] | None
-    """All links, where any was changed."""
+    touched_links: AbstractSet[UUID]
+    links: Sequence[asyncpg.Record]
 
     def __len__(self) -> int:
         return len(self.kept)
-
-    @property
-    def many(self) -> tuple[list[asyncpg.Record], ...]:
-        """The rows of which there may be very many."""
-        return () if self.links is None else (self.links,)
 
     @property
     def calendars(self) -> Mapping[UUID, str]:
         """What the plan calls its calendars."""
         return self.kept.calendars
 
-    def plan(self) -> Plan:
-        """Return the plan as it is now."""
-        plan = self.kept.plan
+    def read(self) -> tuple[Plan, Mapping[UUID, Link]]:
+        """Return the plan as it is now, and its links by id."""
+        plan, links = self.kept.plan, self.kept.links
         if self.touched:
             plan = replace(plan, tasks=tuple(self._merged(plan.tasks)))
-        if self.links is not None:
-            plan = replace(plan, links=tuple(map(link_of, self.links)))
-        return plan
+        if self.touched_links:
+            there = {row["id"]: link_of(row) for row in self.links}
+            links = {key: link for key, link in links.items() if key not in self.touched_links} | there
+            if any(one > other for one, other in pairwise(links)):
+                links = dict(sorted(links.items()))
+            plan = replace(plan, links=tuple(links.values()))
+        return plan, links
+
+    def plan(self) -> Plan:
+        """Return the plan as it is now."""
+        return self.read()[0]
+
+    def relinked(self, links: Mapping[UUID, Link]) -> Relinked:
+        """Return which links there are no more, and which are new; a changed one is both."""
+        before = self.kept.links
+        return Relinked(
+            [before[key] for key in self.touched_links if key in before],
+            [links[key] for key in self.touched_links if key in links],
+        )
 
     def _merged(self, before: Sequence[Task]) -> list[Task]:
         gone = set(map(str, self.touched))
@@ -142,12 +155,12 @@ async def _changed(tx: Transaction, project: asyncpg.Record, kept: KeptPlan) -> 
     events = await plan_events.events_from(tx, project_id, kept.version, most=MOST_EVENTS)
     if not events or len(events) == MOST_EVENTS or events[0]["id"] != kept.event_id:
         return None
-    touched, links = set[UUID](), False
+    touched, links = set[UUID](), set[UUID]()
     for event in events[1:]:
         if event["type"] in _OF_TASKS:
             touched.add(event["entity_id"])
         elif event["type"] in _OF_LINKS:
-            links = True
+            links.add(event["entity_id"])
         elif event["type"] not in _OF_NONE and event["type"] != _OF_MANY:
             return None
     many = [event["version"] for event in events[1:] if event["type"] == _OF_MANY]
@@ -155,7 +168,7 @@ async def _changed(tx: Transaction, project: asyncpg.Record, kept: KeptPlan) -> 
         if kind == TASK.name:
             touched.add(identifier)
         elif kind == DEPENDENCY.name:
-            links = True
+            links.add(identifier)
         elif kind != "progress":
             return None
     return ChangedPlan(
@@ -163,5 +176,6 @@ async def _changed(tx: Transaction, project: asyncpg.Record, kept: KeptPlan) -> 
         kept,
         touched,
         tasks=await repository.rows_by_id(tx, TASK, project_id, touched) if touched else (),
-        links=await repository.rows(tx, DEPENDENCY, project_id) if links else None,
+        touched_links=links,
+        links=await repository.rows_by_id(tx, DEPENDENCY, project_id, links) if links else (),
     )

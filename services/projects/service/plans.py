@@ -149,8 +149,16 @@ class PlanRows:
         """What the plan calls its calendars."""
         return {row["id"]: row["source_id"] for row in self.calendar_rows}
 
+    def read(self) -> tuple[Plan, Mapping[UUID, Link]]:
+        """Return the plan with our ids as source ids, and its links by id."""
+        links = {row["id"]: link_of(row) for row in self.links}
+        return self._plan(tuple(links.values())), links
+
     def plan(self) -> Plan:
         """Return the plan with our ids as source ids."""
+        return self.read()[0]
+
+    def _plan(self, links: tuple[Link, ...]) -> Plan:
         project, names = self.project, self.calendars
         calendars = tuple(_calendar(row) for row in self.calendar_rows)
         default = names.get(project["calendar_id"])
@@ -167,7 +175,7 @@ class PlanRows:
             calendar_source_id=default,
             calendars=calendars,
             tasks=tuple(task_of(row, names) for row in self.tasks),
-            links=tuple(map(link_of, self.links)),
+            links=links,
             resources=tuple(
                 Resource(
                     str(row["id"]),

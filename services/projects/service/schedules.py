@@ -13,6 +13,7 @@ from services.projects.repository import plan_events
 from services.projects.service.breathing import aside, let_go
 from services.projects.service.computing import Planned, computed_of, given_of, planned
 from services.projects.service.kept_plans import Item, keep
+from services.projects.service.plans import PlanRows
 from services.projects.service.projects import SCHEDULE, drop_links
 from services.projects.service.propagation import hand_on, keep_bounds
 from services.projects.service.schedule_changes import COLUMNS, Change, Computed, change_of
@@ -29,8 +30,9 @@ async def compute_schedule(tx: Transaction, project_id: UUID) -> Computed:
         event = await plan_events.last_event(tx, project_id)
         given = await given_of(tx, project_id)
         computed = await aside(len(given.rows), computed_of, event, given)
-        for rows in given.rows.many:
-            await let_go(rows)  # before it goes on
+        if isinstance(given.rows, PlanRows):
+            for rows in given.rows.many:
+                await let_go(rows)  # before it goes on
     return computed
 
 

@@ -8,6 +8,7 @@ finish, a task without duration keeps the instant that its predecessor hands it 
 from services.projects.domain.schedule.critical_path import critical_path, schedule_of
 from services.projects.domain.schedule.paths import FloatPath, driving_relations, float_paths
 from services.projects.domain.schedule.relations import Relation
+from services.projects.domain.schedule.relinking import Relinked
 from services.projects.domain.schedule.result import (
     DependencyCycle,
     Schedule,
@@ -23,6 +24,7 @@ __all__ = [
     "DependencyCycle",
     "FloatPath",
     "Relation",
+    "Relinked",
     "Revised",
     "Schedule",
     "ScheduleOutOfRange",

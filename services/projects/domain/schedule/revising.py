@@ -20,7 +20,8 @@ from services.projects.domain.schedule.dates import Dates
 from services.projects.domain.schedule.floats import free_of, hold, total_float
 from services.projects.domain.schedule.forward import Early, place_early
 from services.projects.domain.schedule.network import NEVER, Network, renumber
-from services.projects.domain.schedule.result import ScheduledTask
+from services.projects.domain.schedule.relinking import Relinked, Untied, relink
+from services.projects.domain.schedule.result import DependencyCycle, ScheduledTask
 from services.projects.domain.schedule.solving import Solved
 from services.projects.domain.schedule.spans import span
 from services.projects.domain.schedule.ties import Ties, befores, is_revisable, ties_of
@@ -30,6 +31,9 @@ from shared.working_time import moment_of
 PART: Final = 4
 FEW: Final = 100
 """A change that reaches more than a node in so many, and more than a few, is as quickly computed with all others."""
+
+
+_NO_LINKS: Final = Relinked()
 
 
 class _TooFar(Exception):
@@ -55,8 +59,8 @@ class Revised:
     """All tasks of which anything may be another than before, and the summaries above those, by place."""
 
 
-def revise(before: Basis, plan: Plan, changed: Sequence[int]) -> Revised | None:
-    """The dates of a plan that differs from the one before in these tasks alone; None where it takes all of it."""
+def revise(before: Basis, plan: Plan, changed: Sequence[int], relinked: Relinked = _NO_LINKS) -> Revised | None:
+    """The dates of a plan that differs in these tasks and links alone; None where it takes all of it."""
     network, ties = before.solved.network, before.ties
     if ties is None:
         if not is_revisable(before.plan, network):
@@ -65,9 +69,16 @@ def revise(before: Basis, plan: Plan, changed: Sequence[int]) -> Revised | None:
     if not all(_is_within(network, ties, before.plan.tasks[node], plan.tasks[node], node) for node in changed):
         return None
     try:
-        return _Revision(before, ties, plan, [node for node in changed if node not in network.children]).made(changed)
-    except (_TooFar, OverflowError, CalendarError):  # the whole computation tells what is wrong
-        return None
+        leaves = [node for node in changed if node not in network.children]
+        return _Revision(before, ties, plan, leaves, relinked).made(changed)
+    except (
+        _TooFar,
+        Untied,
+        DependencyCycle,
+        OverflowError,
+        CalendarError,
+    ):
+        return None  # the whole computation tells what is wrong
 
 
 def _is_within(network: Network, ties: Ties, old: Task, new: Task, node: int) -> bool:
@@ -85,9 +96,9 @@ def _is_within(network: Network, ties: Ties, old: Task, new: Task, node: int) ->
 class _Revision:
     """A revision under way, on copies of what is left as it was."""
 
-    def __init__(self, before: Basis, ties: Ties, plan: Plan, changed: Sequence[int]) -> None:
+    def __init__(self, before: Basis, ties: Ties, plan: Plan, leaves: Sequence[int], relinked: Relinked) -> None:
         solved, kept = before.solved, before.solved.network
-        self.before, self.ties, self.plan, self.changed = before, ties, plan, changed
+        self.before, self.ties, self.plan, self.changed = before, ties, plan, set(leaves)
         self.most = max(len(kept.order) // PART, FEW)
         self.network = network = replace(
             kept,
@@ -101,9 +112,14 @@ class _Revision:
             latest=dict(kept.latest),
             delays=dict(kept.delays),
         )
-        for node in changed:
+        self.let_go = set[int]()
+        """What was waited for, or is now, by other links than before."""
+        if relinked:
+            self.ties, waiting, self.let_go = relink(network, ties, plan, relinked)
+            self.changed |= waiting
+        for node in self.changed:
             renumber(network, node)
-        self.reopened = [node for node in changed if network.closed[node] is not kept.closed[node]]
+        self.reopened = [node for node in self.changed if network.closed[node] is not kept.closed[node]]
         early, late = solved.early, solved.late
         self.early = Early(list(early.start), list(early.finish), dict(early.driven), {})
         self.late = Late(
@@ -124,6 +140,7 @@ class _Revision:
         if finish != solved.dates.project_finish:
             return None
         backward = _Front(forward.seen, self.ties.rank.__getitem__, self.most)
+        backward.reach(self.let_go)
         for node in self.reopened:
             backward.reach(befores(network, node))
         place_late(network, self._backward(backward), self.early, self.late)

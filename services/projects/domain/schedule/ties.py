@@ -1,10 +1,10 @@
 """What revising a schedule needs to know of its network: who comes after whom, and what lies above what."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.projects.domain.conventions import CriticalBy
-from services.projects.domain.plan import LagUnit, Plan
+from services.projects.domain.plan import LagUnit, Link, Plan
 from services.projects.domain.schedule.network import Network, State
 
 _PERCENT = frozenset({LagUnit.PERCENT, LagUnit.ELAPSED_PERCENT})
@@ -51,9 +51,6 @@ def is_revisable(plan: Plan, network: Network) -> bool:
 
 def ties_of(plan: Plan, network: Network) -> Ties:
     """The ties of a network."""
-    rank = [0] * len(network.order)
-    for place, node in enumerate(network.order):
-        rank[node] = place
     after: list[list[int]] = [[] for _ in network.order]
     for node in network.order:
         for before in befores(network, node):
@@ -63,12 +60,25 @@ def ties_of(plan: Plan, network: Network) -> Ties:
         for bond in bonds:
             as_summary.setdefault(bond[0], []).append(summary)
     return Ties(
-        rank,
+        rank_of(network.order),
         after,
         as_summary,
         {child: summary for summary, children in network.children.items() for child in children},
-        any(link.lag_unit in _PERCENT for link in plan.links),
+        has_percent(plan.links),
     )
+
+
+def rank_of(order: Sequence[int]) -> list[int]:
+    """The place of each node in an order."""
+    rank = [0] * len(order)
+    for place, node in enumerate(order):
+        rank[node] = place
+    return rank
+
+
+def has_percent(links: Iterable[Link]) -> bool:
+    """Whether any lag follows from a duration."""
+    return any(link.lag_unit in _PERCENT for link in links)
 
 
 def befores(network: Network, node: int) -> Iterator[int]:
