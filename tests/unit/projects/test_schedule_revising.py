@@ -73,6 +73,7 @@ CHANGES: Final[tuple[Change, ...]] = (
     lambda chance, one: replace(one, leveling_delay_minutes=chance.choice((0, 60, 1440))),
     lambda chance, one: replace(one, external_early_start=chance.choice((None, moment(chance)))),
     lambda chance, one: replace(one, external_late_finish=chance.choice((None, moment(chance)))),
+    lambda chance, one: replace(one, external_late_start=chance.choice((None, moment(chance)))),
     lambda chance, one: replace(
         one, secondary_constraint_type=chance.choice(DATED), secondary_constraint_date=moment(chance)
     ),
@@ -90,7 +91,7 @@ CHANGES: Final[tuple[Change, ...]] = (
     lambda chance, one: replace(one, constraint_type=ConstraintType.AS_LATE_AS_POSSIBLE),
     lambda chance, one: replace(one, expected_finish=moment(chance)),
 )
-OFTEN: Final = (*CHANGES[:12] * 3, *CHANGES)
+OFTEN: Final = (*CHANGES[:13] * 3, *CHANGES)
 """The first kinds three times as often: the last ones are rare, and have the whole plan computed."""
 
 
@@ -116,7 +117,7 @@ def drawn(chance: random.Random, most: int) -> Plan:
         elif chance.random() < 0.3 or (above and chance.random() < 0.1):
             above.append(one.source_id)
         if chance.random() < 0.3:
-            one = chance.choice(CHANGES[4:18])(chance, one)
+            one = chance.choice(CHANGES[4:19])(chance, one)
         tasks.append(one)
     links = []
     whole = chance.random() < 0.7

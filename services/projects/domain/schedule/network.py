@@ -127,7 +127,8 @@ def number_tasks(plan: Plan, calendars: Calendars, index: Mapping[str, int]) -> 
 def renumber(network: Network, node: int) -> None:
     """Number a task anew that was changed in what it is itself; its links, calendar and place are as they were."""
     task = network.tasks[node]
-    for bounds in (network.constraints, network.latest, network.delays):
+    network.constraints.pop(node, None)
+    for bounds in (network.latest, network.latest_start, network.delays):
         bounds.pop(node, None)
     network.efforts[node] = effort = network.calendars.effort(task)
     network.durations[node] = task.duration_minutes

@@ -110,6 +110,7 @@ class _Revision:
             closed=list(kept.closed),
             constraints=dict(kept.constraints),
             latest=dict(kept.latest),
+            latest_start=dict(kept.latest_start),
             delays=dict(kept.delays),
         )
         self.let_go = set[int]()

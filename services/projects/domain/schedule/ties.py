@@ -39,7 +39,7 @@ def is_revisable(plan: Plan, network: Network) -> bool:
     conventions = plan.conventions
     if network.minds_data_date or conventions.schedules_from_finish or conventions.open_ends_critical:
         return False
-    if conventions.critical_by is not CriticalBy.TOTAL_FLOAT or network.late or network.spans:
+    if conventions.critical_by is not CriticalBy.TOTAL_FLOAT or network.late or network.spans or plan.awaited:
         return False
     if State.SPAN in network.states or State.EARLIEST in network.states:
         return False
