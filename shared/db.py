@@ -149,6 +149,14 @@ class Transaction:
             await self._begin()
         return str(await self.connection.execute(sql, *values))
 
+    async def join_by_hash(self) -> None:
+        """Let no further statement of this transaction join row by row: for those that go over whole plans.
+
+        PostgreSQL may know nothing yet of a table that has just grown, take it for empty, and then read all of one plan
+        for each row of another: minutes instead of milliseconds.
+        """
+        await self.execute("select set_config('enable_nestloop', 'off', true)")
+
     async def _begin(self) -> None:
         _clean(self.connection, await self.connection.execute(_beginning(self.context)))
         self.begun.yes = True

@@ -140,10 +140,7 @@ async def first_in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | 
     )
 
 
-async def tasks_unlike(tx: Transaction, project_id: UUID, baseline_id: UUID) -> list[asyncpg.Record]:
-    """Return the figures that tasks are to have of a baseline, for those that have others."""
-    return await tx.fetch(
-        """
+UNLIKE: Final = """
 select t.id, b.start as baseline_start, b.finish as baseline_finish, b.duration_minutes as baseline_duration_minutes,
        b.work_minutes as baseline_work_minutes, b.cost as baseline_cost
 from task t
@@ -153,11 +150,12 @@ where t.organization_id = $1 and t.project_id = $2
       is distinct from (b.start, b.finish, b.duration_minutes, b.work_minutes, b.cost)
 order by t.position, t.id
 for update of t
-""",
-        tx.organization_id,
-        project_id,
-        baseline_id,
-    )
+"""
+
+
+async def tasks_unlike(tx: Transaction, project_id: UUID, baseline_id: UUID) -> list[asyncpg.Record]:
+    """Return the figures that tasks are to have of a baseline, for those that have others."""
+    return await tx.fetch(UNLIKE, tx.organization_id, project_id, baseline_id)
 
 
 async def compared(

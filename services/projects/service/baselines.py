@@ -51,6 +51,7 @@ async def request_baseline(tx: Transaction, reference: str, own_only: str | None
     project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
     await refresh_if_asked(tx, project_id)
+    await tx.join_by_hash()
     present = await rows.present_total(tx, project_id)
     if present["problem"] is not None:
         raise ScheduleHasProblem(present["problem"])
@@ -138,6 +139,7 @@ async def _supersede(
 async def _put_in_force(tx: Transaction, project_id: UUID, baseline_id: UUID, written: Written) -> Written:
     """Give the tasks their figures of the baseline; those that it does not hold have none."""
     changes = PlanChanges(project_id)
+    await tx.join_by_hash()
     changed = await rows.tasks_unlike(tx, project_id, baseline_id)
     columns = ["id", *BASELINE_COLUMNS]
     await changes.update(tx, TASK, columns, [[row[name] for name in columns] for row in changed])
@@ -184,6 +186,7 @@ async def compare(
     """Return a page of tasks as they stand to a baseline, with the total of the plan."""
     zone, currency = ZoneInfo(project["time_zone"]), project["currency"]
     calendar = await project_calendar(tx, project)
+    await tx.join_by_hash()
     present = await rows.present_total(tx, project["id"])
     found = await rows.compared(
         tx, project["id"], baseline["id"], limit=limit + 1, after=after, leaves_only=leaves_only
