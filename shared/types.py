@@ -216,6 +216,14 @@ class Money(Schema):
             raise ValueError(f"{self.currency} has {minor_digits(self.currency)} decimals")
 
 
+class MoneySum(Schema):
+    """What amounts come to together: it may have more digits than any of them."""
+
+    amount: Annotated[str, Field(pattern=r"^\d{1,30}(\.\d{1,4})?$", examples=["1250.00"])]
+    """Decimal, with the decimals of the currency."""
+    currency: Currency
+
+
 def as_uuid(text: str) -> UUID | None:
     """Return the UUID that the text spells in its canonical form, else None."""
     try:

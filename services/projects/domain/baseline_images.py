@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field, WithJsonSchema
 
 from services.projects.domain.baselines import BaselineStatus
-from shared.types import Count, Money, Schema, Text
+from shared.types import Count, MoneySum, Schema, Text
 
 SignedAmount = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,4})?$", "examples": ["-1250.00"]})
+    str, WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,30}(\.\d{1,4})?$", "examples": ["-1250.00"]})
 ]
 
 
@@ -53,7 +53,7 @@ class FiguresRead(Schema):
     """Working minutes."""
     work_minutes: Total
     """Working minutes."""
-    cost: Money
+    cost: MoneySum
     """All of it."""
 
 
@@ -90,7 +90,7 @@ class BaselineRead(Schema):
     """How many tasks it holds, summaries included."""
     work_minutes: Total
     """All work in it, in working minutes."""
-    cost: Money
+    cost: MoneySum
     """All cost in it."""
     file_number: Count | None
     """Which of the baselines 1 to 10 of its file it was; null: it was asked for here."""
@@ -129,7 +129,7 @@ class BaselineTaskRead(Schema):
     """Working minutes."""
     work_minutes: Total
     """Working minutes; of a summary the sum."""
-    cost: Money
+    cost: MoneySum
     """Of a summary the sum."""
 
 

@@ -11,7 +11,7 @@ from services.projects.domain.hierarchy import Health
 from services.projects.domain.plan import ActivityType, ConstraintType, LagUnit, LinkType, ResourceType
 from services.projects.domain.progress_images import TaskProgressRead
 from services.projects.domain.project import ProjectStatus
-from shared.types import Count, Money, Schema, Text
+from shared.types import Count, Money, MoneySum, Schema, Text
 
 
 class HealthRead(Schema):
@@ -188,7 +188,7 @@ class TaskRead(TaskProgressRead):
     """Approved duration."""
     baseline_work_minutes: Count | None
     """Approved effort."""
-    baseline_cost: Money | None
+    baseline_cost: MoneySum | None
     """Approved cost."""
     progress_at: datetime | None
     """As of when its progress was stated, UTC."""

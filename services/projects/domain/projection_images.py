@@ -7,7 +7,7 @@ from pydantic.config import JsonDict
 
 from services.projects.domain.baseline_images import Total, VarianceRead
 from services.projects.domain.images import TaskRead
-from shared.types import Count, Money, Schema
+from shared.types import Count, MoneySum, Schema
 
 
 class ScheduleProjection(Schema):
@@ -50,9 +50,9 @@ class RollupProjection(Schema):
     """Effort spent."""
     remaining_work_minutes: Total
     """Effort still to spend."""
-    cost: Money
+    cost: MoneySum
     """Planned cost; of a summary with its own fixed cost and assignments."""
-    actual_cost: Money
+    actual_cost: MoneySum
     """Cost incurred."""
 
 

@@ -186,6 +186,27 @@ async def test_what_goes_over_a_whole_plan_joins_by_hash_whatever_is_known_of_th
     assert not [line[0] for line in plan if "Nested Loop" in line[0]]
 
 
+async def test_sums_may_have_more_digits_than_any_amount(
+    director: httpx2.AsyncClient, organization: UUID, service: Api
+) -> None:
+    path = await planned(director)
+    summary = (await tasks(director, path))["Works"]
+    most = {"amount": "999999999999999.99", "currency": "EUR"}
+    items = [
+        {"action": "create_task", "task": {"name": f"{n}", "parent_id": summary["id"], "cost": most}} for n in range(20)
+    ]
+    batch = await director.post(f"{path}/tasks/batch", json={"mode": "atomic", "items": items})
+    assert batch.status_code == 200, batch.text
+    made = await taken(director, path)
+    assert made.json()["cost"]["amount"] == "20000000000000149.80"
+    assert (await decided(service.as_(organization, "pmo_director", subject="boss"), made)).status_code == 200
+    page = (await director.get(f"{path}/tasks?expand=rollup&is_summary=true")).json()
+    assert page["items"][0]["rollup"]["cost"]["amount"] == "20000000000000149.80"
+    assert page["items"][0]["baseline_cost"]["amount"] == "20000000000000149.80"
+    compared = (await director.get(f"{path}/variance")).json()
+    assert compared["total"]["present"]["cost"]["amount"] == "20000000000000149.80"
+
+
 async def test_another_baseline_hides_nothing_of_what_came_before(
     manager: httpx2.AsyncClient, director: httpx2.AsyncClient
 ) -> None:
