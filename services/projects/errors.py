@@ -171,7 +171,9 @@ class MoveNotPossible(Conflict):
     """The task cannot be put there."""
 
     code, title = "move_not_possible", "The task cannot be put there"
-    cause = "It would be below itself, or the sibling named is not directly below the parent named."
+    cause = (
+        "It would be below itself, deeper than 100 levels, or the sibling named is not directly below the parent named."
+    )
     cure = "Name another parent, or a sibling that is directly below it."
 
 

@@ -10,6 +10,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 STEP: Final = 1024
 """Positions are given so far apart that a few tasks find room between two without moving others."""
+MOST_LEVELS: Final = 100
+"""Deeper nothing is put by request: codes, and the formats that plans are exported in, grow with the depth."""
 ROOM: Final = 64
 """So far apart they come where some had to move on to make room."""
 
@@ -41,7 +43,7 @@ class Place(Generic[Key]):
 
 
 class NoPlace(ValueError):
-    """A task cannot be put there: below itself, or beside a task that is somewhere else."""
+    """A task cannot be put there: below itself, too deep, or beside a task that is somewhere else."""
 
 
 class Outline(Generic[Key]):
@@ -111,9 +113,26 @@ class Outline(Generic[Key]):
 
         Raises NoPlace.
         """
+        self._check_depth(parent, 1)
         at = self._among_siblings(parent, before, after)
         self._places[key] = Place(key, parent, 0, 1, code or "", is_summary=False, has_fixed_code=code is not None)
         self._insert([key], parent, at)
+
+    def _check_depth(self, parent: Key | None, height: int) -> None:
+        above = parent
+        while above is not None and height <= MOST_LEVELS:
+            height += 1
+            above = self._places[above].parent if above in self._places else None
+        if height > MOST_LEVELS:
+            raise NoPlace(f"there are {MOST_LEVELS} levels at most")
+
+    def _height(self, key: Key) -> int:
+        """Return how many levels a task and all below it take."""
+        levels, found = 0, [key]
+        while found:
+            levels += 1
+            found = [child for each in found for child in self._children.get(each, ())]
+        return levels
 
     def move(
         self, keys: Sequence[Key], parent: Key | None, *, before: Key | None = None, after: Key | None = None
@@ -129,6 +148,7 @@ class Outline(Generic[Key]):
             above = self._places[above].parent if above in self._places else None
         if before in keys or after in keys:
             raise NoPlace("a task cannot stand beside itself")
+        self._check_depth(parent, max(map(self._height, keys), default=0))
         self._among_siblings(parent, before, after)
         for key in keys:
             self._take_out(key)

@@ -167,7 +167,10 @@ class Taking:
             raise TaskSourceTaken
         code = fields.pop("work_breakdown_structure", None)
         key: UUID = uuid7()
-        plan.outline.add(key, parent, None if code is None else str(code))
+        try:
+            plan.outline.add(key, parent, None if code is None else str(code))
+        except NoPlace as error:
+            raise MoveNotPossible(f"{str(error).capitalize()}.") from error
         plan.sources.add(source)
         plan.new_tasks[key] = fields
         return key

@@ -12,8 +12,9 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from services.projects import repository
+from services.projects.domain.outline import NoPlace
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
-from services.projects.errors import ReferenceInvalid
+from services.projects.errors import MoveNotPossible, ReferenceInvalid
 from services.projects.service.changes import PlanChanges
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, load_outline, update_rows
@@ -136,8 +137,11 @@ class _Copy:
         if wanted.parent_id is not None and wanted.parent_id not in target:
             detail = "names no task of this project"
             raise ReferenceInvalid(errors=[FieldError("/parent_id", "unknown_reference", detail)])
-        for key, copy in copies.items():
-            target.add(copy, copies.get(tasks[key]["parent_id"], wanted.parent_id))
+        try:
+            for key, copy in copies.items():
+                target.add(copy, copies.get(tasks[key]["parent_id"], wanted.parent_id))
+        except NoPlace as error:
+            raise MoveNotPossible(f"{str(error).capitalize()}.") from error
         settled = target.settle()
         if wanted.with_calendars:
             self.calendars_here = await self._calendars()

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from services.projects import repository
 from services.projects.domain.custom_fields import Definition
 from services.projects.domain.ev_techniques import as_technique, technique_json
-from services.projects.domain.outline import NoPlace
+from services.projects.domain.outline import MOST_LEVELS, NoPlace
 from services.projects.domain.progress import PercentCompleteType, Progress
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
@@ -172,7 +172,10 @@ async def create_task(
     computed = repository.PLACE
     if parent_id is not None:
         parent = await _named(tx, project_id, parent_id, "/parent_id")
-        fields["outline_level"] = parent["outline_level"] + 1
+        level: int = parent["outline_level"] + 1
+        fields["outline_level"] = level
+        if level > MOST_LEVELS:
+            raise MoveNotPossible(f"There are {MOST_LEVELS} levels at most.")
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
         end = await outlines.end_of_branch(tx, project_id, parent) if is_usual else None

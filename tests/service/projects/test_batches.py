@@ -72,6 +72,23 @@ async def test_items_may_name_what_earlier_ones_create(story: Story, settings: S
     assert kinds == [("task", "created")] * 3 + [("dependency", "created")] * 2
 
 
+async def test_nothing_is_put_deeper_than_a_hundred_levels(director: httpx2.AsyncClient) -> None:
+    path = (await director.post("/v1/projects", json={"name": "Deep"})).json()["id"]
+    path = f"/v1/projects/{path}"
+    items: list[dict[str, Any]] = [{"action": "create_task", "ref": "1", "task": {"name": "1"}}]
+    items += [
+        {"action": "create_task", "ref": f"{n}", "task": {"name": f"{n}", "parent_id": f"#{n - 1}"}}
+        for n in range(2, 102)
+    ]
+    answer = await director.post(f"{path}/tasks/batch", json={"mode": "best_effort", "items": items})
+    results = answer.json()["items"]
+    assert [one["status"] for one in results] == [201] * 100 + [409]
+    assert results[-1]["problem"]["code"] == "move_not_possible"
+    single = await director.post(f"{path}/tasks", json={"name": "Deeper", "parent_id": results[99]["id"]})
+    assert (single.status_code, single.json()["code"]) == (409, "move_not_possible")
+    assert (await director.get(f"{path}/export?format=mspdi")).status_code == 200
+
+
 async def test_a_batch_changes_moves_and_deletes(story: Story) -> None:
     ids = story.ids
     await story.link("a", "s1")

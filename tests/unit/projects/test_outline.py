@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.projects.domain.codes import InvalidMask, Mask
-from services.projects.domain.outline import NoPlace, Outline, Place
+from services.projects.domain.outline import MOST_LEVELS, NoPlace, Outline, Place
 
 
 def dense(count: int) -> Outline[int]:
@@ -98,3 +98,18 @@ def test_masks_count_in_numbers_and_letters() -> None:
     for wrong in ("", "1..1", "B", "1.", "a|", "10"):
         with pytest.raises(InvalidMask):
             Mask.parse(wrong)
+
+
+def test_nothing_is_put_deeper_than_there_are_levels() -> None:
+    outline: Outline[int] = Outline([])
+    outline.add(1)
+    for key in range(2, MOST_LEVELS + 1):
+        outline.add(key, key - 1)
+    with pytest.raises(NoPlace, match="levels"):
+        outline.add(0, MOST_LEVELS)
+    outline.add(-1)
+    outline.add(-2, -1)
+    with pytest.raises(NoPlace, match="levels"):
+        outline.move([-1], MOST_LEVELS - 1)
+    outline.move([-1], MOST_LEVELS - 2)
+    assert outline.settle()[-2]["outline_level"] == MOST_LEVELS
