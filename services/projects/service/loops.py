@@ -42,7 +42,8 @@ async def beyond(tx: Transaction, project_id: UUID) -> Beyond:
     ring = _ring(await rows.edges(tx), project_id)
     parents = await rows.parents(tx, ring - {project_id})
     own = await rows.parents(tx, [project_id])
-    pairs = [pair for pair in await rows.pairs(tx, ring) if not own.keys() >= set(pair)]
+    there = own.keys() | parents.keys()  # a link may have lost a task, until it is deleted too
+    pairs = [pair for pair in await rows.pairs(tx, ring) if there >= set(pair) and not own.keys() >= set(pair)]
     return Beyond(parents, pairs)
 
 

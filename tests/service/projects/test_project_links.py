@@ -223,6 +223,29 @@ async def test_a_loop_through_projects_is_refused_and_named(chain: list[Party]) 
     assert (batch.status_code, "dependency_cycle" in batch.text) == (409, True)
 
 
+async def test_a_link_that_has_just_lost_its_task_is_in_nobodys_way(
+    chain: list[Party], settings: Settings, organization: UUID
+) -> None:
+    quay, cranes, _ = chain
+    for party in (quay, cranes):
+        await party.task("c")
+        await party.task("d")
+    assert (await quay.link("b", cranes, "a")).status_code == 201
+    assert (await cranes.link("c", quay, "d")).status_code == 201
+    database = await Database.connect(settings.database_url, size=1)
+    try:
+        async with database.transaction(Context(organization, "test")) as tx:
+            # The work that deletes the link is not asked for, so that it stays as it is for the moment between.
+            await tx.execute(
+                "delete from task where organization_id = $1 and id = $2", organization, UUID(cranes.tasks["c"])
+            )
+    finally:
+        await database.close()
+    answer = await quay.depend("a", "c")
+    assert answer.status_code == 201, answer.text
+    assert (await quay.depend("d", "a")).status_code == 201
+
+
 async def test_of_links_that_close_a_loop_at_the_same_time_one_is_made(director: httpx2.AsyncClient) -> None:
     for _ in range(5):
         one, other = await Party.make(director, "One"), await Party.make(director, "Other")
