@@ -314,7 +314,8 @@ def kpi_silent(system: System) -> Iterator[None]:
 
 
 def test_the_overview_composes_all_services(director: Caller, harbour: dict[str, Any]) -> None:
-    answer = director("GET", f"/v1/projects/{harbour['project_id']}/overview").json()
+    headers = {"PMO-Wait-For": harbour["position"]}
+    answer = director("GET", f"/v1/projects/{harbour['project_id']}/overview", headers=headers).json()
     assert answer["degraded"] == []
     assert answer["project"]["id"] == harbour["project_id"]
     assert answer["schedule"]["project_finish"] is not None
@@ -325,7 +326,8 @@ def test_the_overview_composes_all_services(director: Caller, harbour: dict[str,
 def test_with_one_service_silent_the_overview_brings_the_rest(
     director: Caller, harbour: dict[str, Any], kpi_silent: None
 ) -> None:
-    response = director("GET", f"/v1/projects/{harbour['project_id']}/overview")
+    headers = {"PMO-Wait-For": harbour["position"]}
+    response = director("GET", f"/v1/projects/{harbour['project_id']}/overview", headers=headers)
     assert response.status_code == 200, response.text
     answer = response.json()
     assert answer["degraded"] == ["kpi"]
