@@ -20,6 +20,7 @@ from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, load_outline, update_rows
 from services.projects.service.projects import request_schedule
 from services.projects.service.statements import quantum
+from services.projects.service.task_bounds import DATES
 from services.projects.service.techniques import copied_technique
 from shared import entity
 from shared.db import Transaction
@@ -28,14 +29,6 @@ from shared.errors import FieldError, NotFound
 from shared.strict_json import dumps
 
 _OWN: Final = frozenset({"organization_id", "version", "created_at", "updated_at"})
-_DATES: Final = (
-    "constraint_date",
-    "secondary_constraint_date",
-    "expected_finish",
-    "deadline",
-    "planned_start",
-    "planned_finish",
-)
 _FRESH: Final[Fields] = {
     "source_id": None,
     "is_imported": False,
@@ -181,7 +174,7 @@ class _Copy:
 
     def _task(self, row: asyncpg.Record) -> Fields:
         fields = self._fields(row) | _FRESH
-        fields |= {name: self._moved(row[name]) for name in _DATES}
+        fields |= {name: self._moved(row[name]) for name in DATES}
         fields |= {name: self._money(row[name]) for name in ("cost", "fixed_cost")}
         fields["actual_cost"] = Decimal(0).quantize(quantum(self.project["currency"]))
         fields["remaining_work_minutes"] = row["work_minutes"]

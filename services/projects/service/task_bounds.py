@@ -12,6 +12,15 @@ from shared.errors import FieldError, ValidationFailed
 DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 """Constraints without a date."""
 MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
+DATES: Final = (
+    "constraint_date",
+    "secondary_constraint_date",
+    "expected_finish",
+    "deadline",
+    "planned_start",
+    "planned_finish",
+)
+"""What binds a task to the calendar, as local wall time of its project."""
 _PREFIXES: Final = ("", "secondary_")
 _NEW: Final[Mapping[str, object]] = {
     "activity_type": ActivityType.TASK,

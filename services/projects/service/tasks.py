@@ -31,7 +31,7 @@ from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, quantum, statement
-from services.projects.service.task_bounds import settle_changed, settle_new
+from services.projects.service.task_bounds import DATES, settle_changed, settle_new
 from services.projects.service.task_calendars import task_calendars
 from services.projects.service.techniques import check_technique, techniques_of
 from shared import entity
@@ -73,18 +73,8 @@ SCHEDULING = frozenset(
 USUAL_MASK: Final = "1.1"
 
 
-_WALL: Final = (
-    "constraint_date",
-    "secondary_constraint_date",
-    "expected_finish",
-    "deadline",
-    "planned_start",
-    "planned_finish",
-)
-
-
 def _local(fields: dict[str, object], zone: str) -> None:
-    for name in _WALL:
+    for name in DATES:
         moment = fields.get(name)
         if isinstance(moment, datetime):
             fields[name] = wall_time(moment, zone)
