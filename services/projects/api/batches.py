@@ -61,7 +61,7 @@ class CreateTaskItem(Schema):
 
 
 class UpdateTaskItem(Schema):
-    """Change a task."""
+    """Change a task; one batch updates it once."""
 
     action: Literal["update_task"]
     """What is to be done."""
@@ -146,7 +146,7 @@ class CreateDependencyItem(Schema):
 
 
 class UpdateDependencyItem(Schema):
-    """Change a dependency."""
+    """Change a dependency; one batch updates it once."""
 
     action: Literal["update_dependency"]
     """What is to be done."""

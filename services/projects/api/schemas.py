@@ -174,7 +174,8 @@ class TaskFields(Schema):
     """Working minutes (480 = one day of eight hours)."""
     activity_type: ActivityType = ActivityType.TASK
     """What it is to scheduling: a level of effort (a hammock) spans what it is linked to, a wbs_summary all else below
-    its parent; milestones of both kinds have no duration. Of a summary it says nothing."""
+    its parent, and both earn by time unless told else; where there is nothing to span they last their duration.
+    Milestones of both kinds have no duration. Of a summary it says nothing."""
     is_fixed_duration: Flag = False
     """Its duration is worked on its own calendar, whatever those of its resources say."""
     is_fixed_work: Flag = False
@@ -256,7 +257,8 @@ class TaskUpdate(StatedFields):
     """Working minutes."""
     activity_type: ActivityType = absent()
     """What it is to scheduling: a level of effort (a hammock) spans what it is linked to, a wbs_summary all else below
-    its parent; milestones of both kinds have no duration. Of a summary it says nothing."""
+    its parent, and both earn by time unless told else; where there is nothing to span they last their duration.
+    Milestones of both kinds have no duration. Of a summary it says nothing."""
     is_fixed_duration: Flag = absent()
     """Its duration is worked on its own calendar, whatever those of its resources say."""
     is_fixed_work: Flag = absent()

@@ -25,7 +25,7 @@ from services.projects.service.tasks import changed_task, new_task, stated_progr
 from services.projects.service.techniques import check_technique
 from shared.concurrency import must_be
 from shared.db import Transaction
-from shared.errors import FieldError, NotFound, Problem
+from shared.errors import FieldError, NotFound, PreconditionFailed, Problem
 from shared.types import Money
 
 Reference = UUID | str
@@ -156,6 +156,11 @@ class Taking:
         must_be(row["version"], step.version)
         return row
 
+    def _updated_once(self, row: asyncpg.Record, changes: Mapping[UUID, Fields]) -> None:
+        """Raise PreconditionFailed if an earlier step updates a row: what is checked holds for the row as it was."""
+        if row["id"] in changes:
+            raise PreconditionFailed("An earlier item updates this already: put both into one.")
+
     def _create_task(self, _number: int, step: Step) -> UUID:
         plan = self.plan
         fields = new_task(plan.project, plan.custom_fields, step.values, step.cost)
@@ -177,12 +182,11 @@ class Taking:
 
     def _update_task(self, _number: int, step: Step) -> UUID:
         plan, row = self.plan, self._present(step)
+        self._updated_once(row, plan.task_changes)
         fields = changed_task(plan.project, row, step.values)
         self._check_calendar(fields)
         if "custom_fields" in fields:
-            before = plan.task_changes.get(row["id"], {})
-            present = before.get("custom_fields", row["custom_fields"])
-            custom_fields.settle(plan.custom_fields, fields, present)
+            custom_fields.settle(plan.custom_fields, fields, row["custom_fields"])
         if (technique := as_technique(step.values.get("ev_technique"))) is not None:
             check_technique(plan.rows, plan.task_changes, row["id"], technique)
         progress = stated_progress(self.tx, plan.project, row, step.values)
@@ -249,6 +253,7 @@ class Taking:
 
     def _update_dependency(self, _number: int, step: Step) -> UUID:
         plan, row = self.plan, self._linked(step)
+        self._updated_once(row, plan.link_changes)
         values = step.values
         check_lag(values.get("lag", row["lag"]), values.get("lag_unit", row["lag_unit"]))
         link = _Link(row["predecessor_id"], row["successor_id"], str(values.get("type", row["type"])))

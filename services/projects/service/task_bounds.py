@@ -38,7 +38,7 @@ def settle_new(fields: dict[str, object]) -> None:
     kind = ActivityType(str(fields.get("activity_type", ActivityType.TASK)))
     if kind in MILESTONES:
         fields["is_milestone"] = True
-    if kind is ActivityType.LEVEL_OF_EFFORT and fields.get("ev_technique") is None:
+    if kind in SPANNING and fields.get("ev_technique") is None:
         fields["ev_technique"] = LEVEL_OF_EFFORT
     _check({**_NEW, **fields}, fields)
 
@@ -46,7 +46,8 @@ def settle_new(fields: dict[str, object]) -> None:
 def settle_changed(row: asyncpg.Record, fields: dict[str, object]) -> None:
     """Put what follows from a change of a task's activity type or constraint; raises ValidationFailed.
 
-    A level of effort earns as one unless something else is said of it. A constraint that needs no date loses it.
+    What spans others earns by the passing of time unless something else is said of it. A constraint that needs no
+    date loses it.
     """
     was = ActivityType(str(row["activity_type"]))
     kind = ActivityType(str(fields.get("activity_type", was)))
@@ -54,9 +55,9 @@ def settle_changed(row: asyncpg.Record, fields: dict[str, object]) -> None:
         if MILESTONES & {kind, was}:
             fields.setdefault("is_milestone", kind in MILESTONES)
         technique = technique_of(row["ev_technique"])
-        if kind is ActivityType.LEVEL_OF_EFFORT and technique is None:
+        if kind in SPANNING and technique is None:
             fields.setdefault("ev_technique", LEVEL_OF_EFFORT)
-        elif was is ActivityType.LEVEL_OF_EFFORT and technique == LEVEL_OF_EFFORT:
+        elif was in SPANNING and kind not in SPANNING and technique == LEVEL_OF_EFFORT:
             fields.setdefault("ev_technique", None)
     for prefix in _PREFIXES:
         if fields.get(f"{prefix}constraint_type") in DATELESS:

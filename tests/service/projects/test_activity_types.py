@@ -62,6 +62,18 @@ async def test_a_hammock_spans_what_it_is_linked_to_and_follows_it(director: htt
     assert (await dates(director, path))["Watch"] == ("03-09T08:00", "03-09T17:00")
 
 
+async def test_what_spans_others_earns_by_time(director: httpx2.AsyncClient, path: str) -> None:
+    effort = {"kind": "level_of_effort"}
+    summary = await add(director, path, "All of it", activity_type="wbs_summary")
+    assert summary["ev_technique"] == effort
+    hammock = (await change(director, path, summary, activity_type="level_of_effort")).json()
+    assert hammock["ev_technique"] == effort
+    assert (await change(director, path, hammock, activity_type="task")).json()["ev_technique"] is None
+    assert (await change(director, path, hammock, activity_type="wbs_summary")).json()["ev_technique"] == effort
+    stated = await add(director, path, "Else", activity_type="wbs_summary", ev_technique={"kind": "zero_hundred"})
+    assert stated["ev_technique"] == {"kind": "zero_hundred"}
+
+
 async def test_milestones_lie_where_work_begins_or_ends(director: httpx2.AsyncClient, path: str) -> None:
     dig = await add(director, path, "Dig", 5)
     for kind in ("start_milestone", "finish_milestone"):

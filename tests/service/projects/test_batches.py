@@ -166,6 +166,28 @@ async def test_best_effort_does_what_can_be_done_and_tells_of_each(story: Story)
     assert (await story.client.get(f"{story.path}/dependencies?include_total=true")).json()["total"] == 2
 
 
+async def test_one_version_is_updated_once(story: Story) -> None:
+    await story.link("a", "b")
+    dependency = (await story.client.get(f"{story.path}/dependencies")).json()["items"][0]
+
+    def a(**fields: object) -> dict[str, object]:
+        return {"action": "update_task", "id": story.ids["a"], "version": 1, "task": fields}
+
+    def tie(kind: str) -> dict[str, object]:
+        wanted = {"version": dependency["version"], "dependency": {"type": kind}}
+        return {"action": "update_dependency", "id": dependency["id"], **wanted}
+
+    ties = tie("start_to_start"), tie("finish_to_finish")
+    items = (a(activity_type="start_milestone", duration_minutes=0), a(is_milestone=False), *ties)
+    refused = await send(story, *items)
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/items/1", "/items/3"], refused.text
+    answer = await send(story, *items, {"action": "move_task", "id": story.ids["a"], "version": 1}, mode="best_effort")
+    assert [one["status"] for one in answer.json()["items"]] == [200, 412, 200, 412, 200]
+    found = (await story.client.get(f"{story.path}/tasks/{story.ids['a']}")).json()
+    assert (found["activity_type"], found["is_milestone"]) == ("start_milestone", True)
+    assert (await story.client.get(f"{story.path}/dependencies")).json()["items"][0]["type"] == "start_to_start"
+
+
 async def test_a_moved_branch_that_would_wait_for_itself_is_refused(story: Story) -> None:
     await story.link("a", "s")
     await story.link("s1", "b")
