@@ -71,6 +71,7 @@ class ResourceRow(Part, table=True):
     source_id: str = Field(default="", sa_column_kwargs={"server_default": ""})
     name: str = Field(default="", sa_column_kwargs={"server_default": ""})
     type: str = Field(default="work", sa_column_kwargs={"server_default": "work"})
+    is_equipment: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     email: str | None = None
     max_units: Decimal = Field(default=Decimal(1), sa_column_kwargs={"server_default": "1"})
     calendar_id: UUID | None = None
@@ -233,6 +234,7 @@ RESOURCE: Final = Entity(
                 "source_id",
                 "name",
                 "type",
+                "is_equipment",
                 "email",
                 "max_units",
                 "calendar_id",

@@ -298,6 +298,8 @@ class PlanResourceRead(Schema):
     """Its name."""
     type: ResourceType
     """Work, material or cost."""
+    is_equipment: bool
+    """A machine: work that is not labor."""
     email: Text | None
     """Address."""
     max_units: float

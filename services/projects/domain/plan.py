@@ -175,6 +175,7 @@ class Resource:
     standard_rate: Decimal | None = None  # per hour of work, or per unit of material
     overtime_rate: Decimal | None = None
     cost_per_use: Decimal = Decimal(0)
+    is_equipment: bool = False  # a machine: work that is not labor
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ PLAN_RESOURCE: Final = Entity(
     "resource",
     table(PlanResourceRow),
     {
-        **plain("id", "version", "project_id", "source_id", "name", "type", "email", "max_units", "calendar_id"),
+        **plain("id", "version", "project_id", "source_id", "name", "type", "is_equipment"),
+        **plain("email", "max_units", "calendar_id"),
         **money("standard_rate", "overtime_rate", "cost_per_use"),
         **STAMPS,
     },

@@ -151,6 +151,7 @@ class PlanResourceRow(Row, table=True):
     source_id: str
     name: str
     type: str
+    is_equipment: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     email: str | None = None
     max_units: Decimal
     calendar_id: UUID | None = None

@@ -316,6 +316,7 @@ class _Merge(RowMerge):
                     "source_id": resource.source_id,
                     "name": resource.name,
                     "type": str(resource.type),
+                    "is_equipment": resource.is_equipment,
                     "email": resource.email,
                     "max_units": resource.max_units,
                     "calendar_id": calendars.get(resource.calendar_source_id),

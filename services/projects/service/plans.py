@@ -183,6 +183,7 @@ class PlanRows:
                     ResourceType(row["type"]),
                     max_units=row["max_units"],
                     calendar_source_id=names.get(row["calendar_id"]),
+                    is_equipment=row["is_equipment"],
                 )
                 for row in self.resources
             ),

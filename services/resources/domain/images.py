@@ -27,6 +27,8 @@ class ResourceRead(Schema):
     """Its name."""
     type: Literal["work", "material", "cost"]
     """People and machines work, material is consumed, cost is only money."""
+    is_equipment: bool
+    """A machine: work that is not labor (Primavera's nonlabor)."""
     email: Text | None
     """Address."""
     max_units: float

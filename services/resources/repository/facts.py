@@ -28,6 +28,7 @@ COLUMNS: Final[dict[type[Part], tuple[str, ...]]] = {
         "source_id",
         "name",
         "type",
+        "is_equipment",
         "email",
         "max_units",
         "calendar_id",

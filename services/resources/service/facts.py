@@ -51,6 +51,7 @@ class ResourceImage(Reader):
     source_id: str
     name: str
     type: Literal["work", "material", "cost"]
+    is_equipment: bool = False
     email: str | None
     max_units: Decimal
     calendar_id: UUID | None

@@ -42,6 +42,7 @@ def resource_values(image: ResourceImage) -> tuple[object, ...]:
         image.source_id,
         image.name,
         image.type,
+        image.is_equipment,
         image.email,
         image.max_units,
         image.calendar_id,

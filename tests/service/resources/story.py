@@ -272,6 +272,7 @@ class Project:
         return self._head("resource", given.source_id) | {
             "name": given.name,
             "type": given.type,
+            "is_equipment": given.is_equipment,
             "email": given.email,
             "max_units": float(given.max_units),
             "calendar_id": self.part("calendar", given.calendar_source_id),

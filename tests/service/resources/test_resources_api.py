@@ -1,5 +1,6 @@
 """Resources over HTTP: lists, single resources, who sees what."""
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import httpx2
@@ -13,7 +14,7 @@ CREW = [
     person("1", "Ada"),
     person("2", "Bo"),
     person("3", "Concrete", type=ResourceType.MATERIAL),
-    person("4", "Dredger_100%"),
+    replace(person("4", "Dredger_100%"), is_equipment=True),
 ]
 
 
@@ -38,6 +39,8 @@ async def test_resources_of_a_project_are_listed_by_name(listener: Listener, dir
     assert await names(director, project_id="PRJ-1") == ["Ada", "Bo", "Concrete", "Dredger_100%"]
     assert await names(director, project_id="PRJ-1", sort="-name", limit="2") == ["Dredger_100%", "Concrete"]
     assert len(await names(director)) == 8
+    equipment = (await director.get("/v1/resources?project_id=PRJ-1&fields=is_equipment")).json()["items"]
+    assert [each["is_equipment"] for each in equipment] == [False, False, False, True]
     assert await names(director, project_id=str(uuid4())) == []
 
 
@@ -73,7 +76,7 @@ async def test_a_single_resource_has_an_etag_and_equals_the_list_item(
     assert one.headers["etag"] == '"1"'
     assert one.content in listed.content
     assert one.json()["standard_rate"] == {"amount": "80.00", "currency": "EUR"}
-    assert one.json()["max_units"] == 1
+    assert (one.json()["max_units"], one.json()["is_equipment"]) == (1, False)
     again = await director.get(one.url.path, headers={"If-None-Match": '"1"'})
     assert again.status_code == 304
 

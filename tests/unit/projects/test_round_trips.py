@@ -102,7 +102,10 @@ def plans(draw: st.DrawFn, *, plain: bool = False) -> Plan:
             kind = draw(st.sampled_from(LinkType))
             lag = draw(st.integers(-3, 5)) * 60
             links[first, second, kind] = Link(str(first), str(second), kind, lag, draw(st.sampled_from(units)))
-    people = tuple(Resource(str(at), f"Person {at}", max_units=draw(UNITS)) for at in range(1, 3))
+    people = tuple(
+        Resource(str(at), f"Person {at}", max_units=draw(UNITS), is_equipment=plain and draw(st.booleans()))
+        for at in range(1, 3)
+    )
     booked = tuple(
         Assignment(str(at), task.source_id, draw(st.sampled_from(["1", "2"])), draw(UNITS))
         for at, task in enumerate(rows, 1)
@@ -149,8 +152,8 @@ def test_xer(plan: Plan) -> None:
         assert found == replace(task, **{name: getattr(found, name) for name in known})
         assert found.calendar_source_id == (task.calendar_source_id or plan.calendar_source_id)
     assert sorted(map(str, again.links)) == sorted(map(str, plan.links))
-    assert [(each.name, each.max_units) for each in again.resources] == [
-        (each.name, each.max_units) for each in plan.resources
+    assert [(each.name, each.max_units, each.is_equipment) for each in again.resources] == [
+        (each.name, each.max_units, each.is_equipment) for each in plan.resources
     ]
     # A milestone between two shifts lies at the end of the one or the begin of the other, as Primavera's kinds have it.
     if all(task.duration_minutes for task in plan.tasks):

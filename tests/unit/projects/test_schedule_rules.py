@@ -209,6 +209,17 @@ def test_several_resources_start_with_the_first_and_finish_with_the_last() -> No
     assert early(scheduled(fixed)["a"]) == ("5 08:00", "7 17:00")
 
 
+def test_a_machine_waits_for_those_who_work_it_and_starts_alone_where_nobody_does() -> None:
+    def begin(*others: Resource) -> str:
+        booked = tuple(assigned(each.source_id, DAY) for each in others)
+        sunday = replace(plan([task("a")]), start=at("4 20:00"), resources=others, assignments=booked)
+        return early(scheduled(sunday)["a"])[0]
+
+    guard = Resource("guard", "Guard", calendar_source_id="24")
+    crane = replace(guard, source_id="crane", is_equipment=True)
+    assert (begin(ANN, guard), begin(ANN, crane), begin(crane)) == ("4 20:00", "5 08:00", "4 20:00")
+
+
 def test_material_and_nobody_hold_nothing() -> None:
     cement = Resource("cement", "Cement", ResourceType.MATERIAL, calendar_source_id="no-mondays")
     idle = Assignment("1", "a", None)

@@ -16,6 +16,7 @@ from services.projects.domain.plan import (
     Task,
 )
 from services.projects.domain.primavera.record import Record, guid, hours
+from services.projects.domain.primavera.resources import MATERIAL
 from services.projects.domain.primavera.tasks import ACTIVITY_TYPES, CONSTRAINTS, LINK_TYPES, PRIORITIES
 from services.projects.domain.schedule import ScheduledTask
 
@@ -145,11 +146,11 @@ def link_record(number: int, link: Link, project: str) -> Record:
     }  # fmt: skip
 
 
-def assignment_record(each: Assignment, task: Task, project: str, *, is_work: bool) -> Record:
+def assignment_record(each: Assignment, task: Task, project: str, kind: str) -> Record:
     """An assignment; a quantity of material is written as if it were hours."""
     actual = hours(each.actual_work_minutes)
     remaining = hours(each.work_minutes - each.actual_work_minutes)
-    if not is_work:
+    if kind == MATERIAL:
         actual = each.units * task.percent_complete / 100
         remaining = each.units - actual
     return {
@@ -162,5 +163,5 @@ def assignment_record(each: Assignment, task: Task, project: str, *, is_work: bo
         "act_start_date": each.start if task.actual_start else None,
         "act_end_date": each.finish if task.actual_finish else None, "target_start_date": each.start,
         "target_end_date": each.finish, "rollup_dates_flag": True,
-        "rsrc_type": "RT_Labor" if is_work else "RT_Mat",
+        "rsrc_type": kind,
     }  # fmt: skip

@@ -23,11 +23,17 @@ from services.projects.domain.plan import Assignment, Resource, ResourceType
 from services.projects.domain.primavera.values import amount, hours, moment, quantity
 from services.projects.domain.xml_guard import PlanFileError
 
-_TYPES: Final = {
-    "RT_Labor": ResourceType.WORK,
-    "RT_Equip": ResourceType.WORK,
-    "RT_Mat": ResourceType.MATERIAL,
-}
+LABOR: Final = "RT_Labor"
+EQUIPMENT: Final = "RT_Equip"
+MATERIAL: Final = "RT_Mat"
+_TYPES: Final = {LABOR: ResourceType.WORK, EQUIPMENT: ResourceType.WORK, MATERIAL: ResourceType.MATERIAL}
+
+
+def kind_of_resource(resource: Resource) -> str:
+    """What Primavera calls a resource of this kind: it knows no costs alone."""
+    if resource.type is not ResourceType.WORK:
+        return MATERIAL
+    return EQUIPMENT if resource.is_equipment else LABOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class ResourceReader:
                 type=_TYPES.get(row.texts.get("rsrc_type", ""), ResourceType.WORK),
                 email=label(row, "email_addr", limit=MAX_ADDRESS) or None,
                 calendar_source_id=identifier(row, "clndr_id"),
+                is_equipment=row.texts.get("rsrc_type") == EQUIPMENT,
             )
         except FieldError as error:
             self._report.skip("resource", uid, "invalid_field", str(error))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from services.projects.domain.conventions import Conventions, ProgressMode
-from services.projects.domain.plan import Plan, Resource, ResourceType, Task
+from services.projects.domain.plan import Plan, Resource, Task
 from services.projects.domain.primavera.activity_writing import (
     assignment_record,
     kind_of,
@@ -19,6 +19,7 @@ from services.projects.domain.primavera.breakdown import PREFIX, TECHNIQUES
 from services.projects.domain.primavera.calendar_writing import around_the_clock, calendar_data, complete
 from services.projects.domain.primavera.options import FLOAT_TYPES, LAG_CALENDARS, PATHS
 from services.projects.domain.primavera.record import Record, guid, hours, table
+from services.projects.domain.primavera.resources import LABOR, kind_of_resource
 from services.projects.domain.primavera.tasks import EFFORTS
 from services.projects.domain.schedule import Schedule
 from shared.working_time import WorkingCalendar
@@ -86,13 +87,13 @@ class _Writer:
         if any(task.is_elapsed_duration for task in self.tasks.values()):
             self.calendars.append(around_the_clock(self.clock))
         # Work of nobody is that of a role, as in Primavera.
-        self.works: dict[str | None, bool] = {None: True} | {
-            each.source_id: each.type is ResourceType.WORK for each in plan.resources
+        self.kinds: dict[str | None, str] = {None: LABOR} | {
+            each.source_id: kind_of_resource(each) for each in plan.resources
         }
         self.booked = [
             each
             for each in plan.assignments
-            if each.resource_source_id in self.works and each.task_source_id in self.tasks
+            if each.resource_source_id in self.kinds and each.task_source_id in self.tasks
         ]
 
     def tables(self) -> Iterator[tuple[str, Iterable[Record]]]:
@@ -115,9 +116,7 @@ class _Writer:
         yield (
             "TASKRSRC",
             (
-                assignment_record(
-                    each, self.tasks[each.task_source_id], PROJECT, is_work=self.works[each.resource_source_id]
-                )
+                assignment_record(each, self.tasks[each.task_source_id], PROJECT, self.kinds[each.resource_source_id])
                 for each in self.booked
             ),
         )
@@ -243,7 +242,7 @@ def _resource(number: int, resource: Resource) -> Record:
         "rsrc_seq_num": number, "email_addr": resource.email, "rsrc_name": resource.name,
         "rsrc_short_name": f"R{resource.source_id}", "def_qty_per_hr": 1, "cost_qty_type": "QT_Hour", "ot_factor": 0,
         "active_flag": True, "auto_compute_act_flag": True, "def_cost_qty_link_flag": True, "ot_flag": False,
-        "curr_id": 1, "rsrc_type": "RT_Labor" if resource.type is ResourceType.WORK else "RT_Mat",
+        "curr_id": 1, "rsrc_type": kind_of_resource(resource),
     }  # fmt: skip
 
 

@@ -25,17 +25,18 @@ class Effort:
     calendar: Clock
     working: Clock
     shares: tuple[Share, ...] = ()
+    hands: tuple[Clock, ...] = ()  # of the shares, those with which work starts and ends
 
     def settle(self, minute: int) -> int:
         """The first minute, from this one on, at which work can start."""
         if self.shares:
-            return min(calendar.next_start(minute) for calendar, _ in self.shares)
+            return min(calendar.next_start(minute) for calendar in self.hands)
         return self.working.next_start(minute)
 
     def settle_back(self, minute: int) -> int:
         """The last minute, up to this one, at which work can end."""
         if self.shares:
-            return max(calendar.previous_finish(minute) for calendar, _ in self.shares)
+            return max(calendar.previous_finish(minute) for calendar in self.hands)
         return self.working.previous_finish(minute)
 
     def finish(self, start: int, minutes: int, duration: int) -> int:
@@ -102,7 +103,12 @@ class Calendars:
         if len(set(worked)) == 1:
             return self._single(calendar, worked[0])
         shares = ((on, _span(task, each)) for on, each in zip(worked, assignments, strict=True))
-        return Effort(calendar, worked[0], tuple(shares))
+        # A machine waits for those who work it.
+        hands = (on for on, each in zip(worked, assignments, strict=True) if not self._is_equipment(each))
+        return Effort(calendar, worked[0], tuple(shares), tuple(hands) or tuple(worked))
+
+    def _is_equipment(self, assignment: Assignment) -> bool:
+        return self._resources[assignment.resource_source_id or ""].is_equipment
 
     def _minds_resources(self, task: Task) -> bool:
         if self._by_type and task.activity_type is not ActivityType.RESOURCE_DEPENDENT:
