@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.projects.domain.conventions import PRIMAVERA, Conventions, ProgressMode
+from services.projects.domain.conventions import MICROSOFT_PROJECT, PRIMAVERA, Conventions, ProgressMode
 from services.projects.domain.plan import (
     ActivityType,
     Assignment,
@@ -17,6 +17,7 @@ from services.projects.domain.plan import (
     Task,
 )
 from services.projects.domain.schedule import critical_path
+from shared.working_time import WorkingCalendar
 from tests.unit.projects.schedule_support import DAY, FF, FS, SS, at, early, late, plan, scheduled, task
 
 
@@ -165,6 +166,22 @@ def test_an_elapsed_duration_runs_on_the_clock_and_so_does_its_float() -> None:
     found = scheduled(plan([cure, task("long", 2)]))
     assert early(found["cure"]) == ("5 08:00", "6 08:00")
     assert found["cure"].total_float_minutes == 9 * 60
+
+
+@pytest.mark.parametrize("conventions", [MICROSOFT_PROJECT, PRIMAVERA])
+@pytest.mark.parametrize("kind", ["task", "start_milestone", "finish_milestone"])
+def test_a_milestone_in_a_break_lies_after_what_it_awaits(conventions: Conventions, kind: str) -> None:
+    hours = ((0, 360), (1320, 1440))
+    night = WorkingCalendar("night", "Night", (hours[1:], hours, hours, hours, hours, hours[:1], ()))
+    by_night = replace(task("a"), calendar_source_id="night")
+    gate = replace(task("gate", 0), is_milestone=True, activity_type=ActivityType(kind))
+    goes_on = replace(task("b"), calendar_source_id="24")
+    base = plan([by_night, gate, goes_on], [Link("a", "gate"), Link("gate", "b")])
+    found = scheduled(replace(base, calendars=(*base.calendars, night), conventions=conventions))
+    assert early(found["a"]) == ("5 22:00", "6 06:00")
+    assert early(found["gate"]) == late(found["gate"]) == ("6 08:00", "6 08:00")
+    assert early(found["b"]) == late(found["b"]) == ("6 08:00", "6 16:00")
+    assert [each.total_float_minutes for each in found.values()] == [0, 0, 0]
 
 
 BOB = Resource("bob", "Bob", calendar_source_id="no-mondays")

@@ -114,12 +114,23 @@ def _lie(network: Network, node: int, early: Early, late: Late) -> tuple[int, in
             return at, network.efforts[node].settle(at)
         case _:
             _place(network, node, at, late)
+            _not_before_its_break(network, node, early, late)
     delay = network.delays.get(node, 0)
     asked = late.start[node] - delay
     if state is State.STARTED and not network.minds_data_date:
         asked = _resumption(network, node, network.tasks[node], early, late)
         late.start[node] = early.start[node]
     return asked, network.efforts[node].settle(late.finish[node] - delay)
+
+
+def _not_before_its_break(network: Network, node: int, early: Early, late: Late) -> None:
+    """Let a finish milestone that lies after the break before which it could end lie there as late, too."""
+    begun = network.states[node] is not State.OPEN
+    if begun or network.tasks[node].activity_type is not ActivityType.FINISH_MILESTONE:
+        return
+    at = early.finish[node]
+    if late.finish[node] < at == network.efforts[node].settle(late.finish[node]):
+        late.start[node] = late.finish[node] = at
 
 
 def _place(network: Network, node: int, at: int, late: Late) -> None:

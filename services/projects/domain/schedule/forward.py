@@ -190,13 +190,17 @@ def effort_end(network: Network, node: int, date: int) -> int:
 
 
 def _settled(network: Network, node: int, at: int) -> int:
-    """Where work can start; a task without duration may also lie at the end of a shift."""
+    """Where work can start; a task without duration may also lie at the end of a shift.
+
+    A finish milestone lies at the end of work, but not before what it awaits in the midst of a break.
+    """
     effort = network.efforts[node]
     if not network.durations[node]:
         kind = network.tasks[node].activity_type
-        if kind is ActivityType.FINISH_MILESTONE and at > network.floor:
-            return effort.settle_back(at)
-        if kind is not ActivityType.START_MILESTONE and effort.settle_back(at) == at:
+        back = effort.settle_back(at)
+        if kind is ActivityType.FINISH_MILESTONE and at > network.floor and at in {back, effort.settle(at)}:
+            return back
+        if kind is not ActivityType.START_MILESTONE and back == at:
             return at
     return effort.settle(at)
 
