@@ -134,7 +134,7 @@ class Binding:
         errors: Errors = []
         values = await self._gathered(request, body, errors)
         if errors:
-            raise RequestValidationError(errors)
+            raise RequestValidationError(errors, body=body)
         return cast(Response, await self._function(**values))
 
     async def _gathered(self, request: Request, body: object, errors: Errors) -> Values:

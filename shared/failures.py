@@ -21,7 +21,7 @@ from shared.errors import (
     ValidationFailed,
     render,
 )
-from shared.strict_json import pointer
+from shared.strict_json import places, pointer
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def from_validation(error: RequestValidationError) -> ValidationFailed:
     errors = []
     for item in error.errors():
         place, *rest = item["loc"]
-        inside = pointer(rest)
+        inside = pointer(places(error.body, rest, is_absent=item["type"] == "missing") if place == "body" else rest)
         where = inside if place == "body" else f"{place}{inside}"
         message = str(item["msg"]).removeprefix("Value error, ").partition(", invalid")[0]  # what is invalid is input
         errors.append(FieldError(where, str(item["type"]), message[:300]))

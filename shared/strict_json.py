@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -77,6 +77,23 @@ def loads(body: bytes) -> object:
     if not _depth_is_fine(value):
         raise JsonTooDeep
     return value
+
+
+def places(body: object, steps: Sequence[int | str], *, is_absent: bool) -> Iterator[int | str]:
+    """Return those steps to a mistake that lead through a body; the rest are names of kinds that it may be.
+
+    The last step to what is absent leads nowhere yet.
+    """
+    for number, step in enumerate(steps, 1):
+        match body:
+            case dict() if step in body:
+                body = body[step]
+                yield step
+            case list() if isinstance(step, int) and step < len(body):
+                body = body[step]
+                yield step
+            case _ if is_absent and number == len(steps):
+                yield step
 
 
 def pointer(parts: Iterable[int | str]) -> str:

@@ -68,7 +68,7 @@ class CalendarCreate(CalendarRules):
     """What another system calls it; unique in the project."""
     base_calendar_id: UUID | None = None
     """The calendar that it works as where its rules are silent: of the project, or of the organization, which the
-    project then inherits."""
+    project then inherits. Dated days of the base (exceptions, alternative weeks, holidays) go before its own week."""
 
 
 class CalendarInherit(Schema):
@@ -268,7 +268,10 @@ async def add_working_time(
     start: Annotated[Instant | None, Query(description="From when on; default now.")] = None,
     minutes: Annotated[int, Query(ge=-10_000_000, le=10_000_000, description="Working minutes; negative: back.")] = 480,
 ) -> Response:
-    """Return when so many working minutes are done, reckoned in the local time of the project."""
+    """Return when so many working minutes are done, reckoned in the local time of the project.
+
+    A shift counts the minutes that it states on days on which clocks change, too.
+    """
     project = await repository.project_row(call.tx, project_id, call.own_only)
     finish = await service.reckon(call.tx, project, identifier_of(calendar_id), start or datetime.now(UTC), minutes)
     return Response(orjson.dumps({"finish": finish}), media_type="application/json")

@@ -166,6 +166,27 @@ async def test_best_effort_does_what_can_be_done_and_tells_of_each(story: Story)
     assert (await story.client.get(f"{story.path}/dependencies?include_total=true")).json()["total"] == 2
 
 
+@pytest.mark.parametrize(
+    ("item", "pointer"),
+    [
+        ({"action": "create_task", "task": {"name": ""}}, "/items/1/task/name"),
+        ({"action": "create_task", "task": {}}, "/items/1/task/name"),
+        ({"action": "create_task", "task": {"name": "x", "parent_id": "nobody"}}, "/items/1/task/parent_id"),
+        (
+            {"action": "create_task", "task": {"name": "x", "ev_technique": {"kind": "split", "start_percent": 101}}},
+            "/items/1/task/ev_technique/start_percent",
+        ),
+        ({"action": "vanish"}, "/items/1"),
+    ],
+)
+async def test_a_malformed_item_is_pointed_at_where_it_stands_in_the_body(
+    story: Story, item: dict[str, object], pointer: str
+) -> None:
+    answer = await send(story, task("fine"), item, mode="best_effort")
+    assert answer.status_code == 422
+    assert {each["pointer"] for each in answer.json()["errors"]} == {pointer}
+
+
 async def test_one_version_is_updated_once(story: Story) -> None:
     await story.link("a", "b")
     dependency = (await story.client.get(f"{story.path}/dependencies")).json()["items"][0]

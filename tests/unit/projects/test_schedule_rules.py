@@ -312,9 +312,13 @@ def test_a_begun_task_asks_its_predecessors_to_be_done_when_it_resumes() -> None
     )
 
 
-def test_links_hold_back_what_remains_of_a_task_that_began_too_soon() -> None:
-    tasks = [task("a", 4), started("b", 2, resume="6 08:00", done=1)]
-    assert early(scheduled(plan(tasks, [Link("a", "b")]))["b"]) == ("5 08:00", "9 17:00")
+@pytest.mark.parametrize("resume", ["6 08:00", None])
+def test_links_hold_back_what_remains_of_a_task_that_began_too_soon(resume: str | None) -> None:
+    tasks = [task("a", 4), started("b", 2, resume=resume, done=1)]
+    found = scheduled(plan(tasks, [Link("a", "b")]))
+    assert early(found["b"]) == ("5 08:00", "9 17:00")
+    assert late(found["a"]) == early(found["a"]) == ("5 08:00", "8 17:00")
+    assert (found["a"].total_float_minutes, found["b"].total_float_minutes) == (0, 0)
     whole = replace(plan(tasks, [Link("a", "b")]), conventions=Conventions(progress=ProgressMode.PROGRESS_OVERRIDE))
     assert early(scheduled(whole)["b"]) == ("5 08:00", "6 17:00")
 

@@ -199,6 +199,9 @@ def _resumption(network: Network, node: int, task: Task, early: Early, late: Lat
     duration = network.durations[node]
     if not duration:
         return late.finish[node]
-    if task.resume is not None:
+    effort, rest = network.efforts[node], task.remaining_duration_minutes
+    if rest is None:
+        return effort.finish(early.start[node], min(task.actual_duration_minutes, duration), duration)
+    if task.resume is not None and effort.finish(minute_of(task.resume), rest, duration) >= early.finish[node]:
         return minute_of(task.resume)
-    return network.efforts[node].finish(early.start[node], min(task.actual_duration_minutes, duration), duration)
+    return effort.settle(effort.start(early.finish[node], min(rest, duration), duration))  # put off by what it awaits

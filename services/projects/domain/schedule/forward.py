@@ -242,9 +242,10 @@ def _rest_done(network: Network, node: int, at: int, start: int, handed: Handed)
     """
     task, effort, duration = network.tasks[node], network.efforts[node], network.durations[node]
     rest = task.remaining_duration_minutes
-    if not duration or rest is None or task.resume is None:
+    if not duration or rest is None:
         return effort.finish(start, duration, duration)
-    rest, resumed = min(rest, duration), minute_of(task.resume)
+    rest = min(rest, duration)
+    resumed = effort.finish(start, duration - rest, duration) if task.resume is None else minute_of(task.resume)
     if network.conventions.progress is not ProgressMode.PROGRESS_OVERRIDE:
         resumed = max(resumed, _bound(network, node, at, handed, rest))
     return max(start, effort.finish(resumed, rest, duration))
