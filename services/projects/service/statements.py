@@ -1,6 +1,7 @@
 """What a caller states of a task's progress: as of an instant, in the project's money and local time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects.domain.progress import Progress
+from services.projects.domain.shares import HUNDRED, Measure
 from services.projects.errors import CurrencyMismatch
 from services.projects.service.projects import wall_time
 from shared.errors import FieldError, ValidationFailed
@@ -26,6 +28,8 @@ FIGURES: Final = (
     "actual_work_minutes",
     "remaining_work_minutes",
 )
+_DURATION: Final[Measure] = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
+_WORK: Final[Measure] = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
 STATED: Final = frozenset({*FIGURES, *DATES, "actual_cost", "progress_at"})
 """What fields of a task state of its progress."""
 CLOCKS: Final = timedelta(minutes=5)
@@ -67,6 +71,32 @@ def statement(project: asyncpg.Record, values: Mapping[str, object], now: dateti
         local_at=local_of_statement(at, zone),
         **given,
     )
+
+
+def over_new_wholes(said: Progress, row: asyncpg.Record, changes: Mapping[str, object]) -> Progress:
+    """Return a statement that also keeps what is done of a task under way whose duration or work is changed.
+
+    The percents follow from the new wholes, as in Microsoft Project; what is no longer than what is done is done with.
+    """
+    measures = [(_DURATION, "duration_minutes", said.is_of_duration), (_WORK, "work_minutes", said.is_of_work)]
+    wholes = {name: changes.get(name, row[name]) for _, name, _ in measures}
+    begun = row["percent_complete"] > 0 or row["percent_work_complete"] > 0
+    if not begun or not any(wholes[name] != row[name] and not stated for _, name, stated in measures):
+        return said
+    kept: dict[str, Any] = {}
+    for (percent, actual, rest), name, stated in measures:
+        whole = wholes[name]
+        if stated or not whole:
+            continue
+        if not row[name]:
+            kept[percent] = row[percent]
+        elif whole <= row[actual]:
+            kept[percent] = HUNDRED
+        else:
+            kept |= {actual: row[actual], rest: whole - row[actual]}
+    if row["uses_physical_percent"] and said.physical_percent_complete is None:
+        kept["physical_percent_complete"] = row["physical_percent_complete"]
+    return replace(said, **kept)
 
 
 def local_of_statement(at: datetime, zone: str) -> datetime:

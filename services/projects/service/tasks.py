@@ -30,7 +30,7 @@ from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
-from services.projects.service.statements import STATED, amount_in, quantum, statement
+from services.projects.service.statements import STATED, amount_in, over_new_wholes, quantum, statement
 from services.projects.service.task_bounds import DATES, settle_changed, settle_new
 from services.projects.service.task_calendars import task_calendars
 from services.projects.service.techniques import check_technique, techniques_of
@@ -133,12 +133,19 @@ def _settle_measure(fields: dict[str, object]) -> None:
 def stated_progress(
     tx: Transaction, project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[str, object]
 ) -> Progress | None:
-    """Return what changes state of a task's progress; raises TaskIsSummary or NewerProgressKnown."""
-    progress = statement(project, changes, datetime.now(UTC), tx.context.actor)
+    """Return what changes state of a task's progress, or do to it; raises TaskIsSummary or NewerProgressKnown."""
+    now = datetime.now(UTC)
+    progress = statement(project, changes, now, tx.context.actor)
+    if row["is_summary"]:
+        if progress is not None:
+            raise TaskIsSummary
+        return None
+    if {"duration_minutes", "work_minutes"} & changes.keys():
+        nothing = Progress(max(now, row["progress_at"] or now), source=tx.context.actor)
+        said = over_new_wholes(progress or nothing, row, changes)
+        progress = None if said is nothing else said
     if progress is None:
         return None
-    if row["is_summary"]:
-        raise TaskIsSummary
     if row["progress_at"] is not None and row["progress_at"] > progress.at:
         raise NewerProgressKnown(f"Progress is known as of {row['progress_at'].isoformat()}.")
     return progress

@@ -122,6 +122,52 @@ async def test_what_remains_moves_the_finish(story: Story) -> None:
     assert (await story.starts())["b"] == "01-07T08:00"
 
 
+@pytest.mark.parametrize("by_batch", [False, True])
+@pytest.mark.parametrize(
+    ("duration", "found"),
+    [(960, (12.5, 120, 840)), (480, (25, 120, 360)), (60, (100, 60, 0))],
+    ids=["longer", "the same", "shorter than what is done"],
+)
+async def test_another_duration_leaves_what_is_done(
+    story: Story, duration: int, found: tuple[float, int, int], by_batch: bool
+) -> None:
+    await patch(story, "a", work_minutes=400, percent_complete=25)
+    assert await figures(story, "a") == ((25, 120, 360), (25, 100, 300))
+    if by_batch:
+        version = (await task(story, "a"))["version"]
+        item = {"action": "update_task", "id": story.ids["a"], "version": version}
+        items = [item | {"task": {"duration_minutes": duration}}]
+        answer = await story.client.post(f"{story.path}/tasks/batch", json={"mode": "atomic", "items": items})
+    else:
+        answer = await patch(story, "a", duration_minutes=duration)
+    assert answer.status_code == 200, answer.text
+    assert await figures(story, "a") == (found, (25, 100, 300))
+    told = [fact["percent_complete"] for fact in await facts(story, sort="at")]
+    assert told == ([25] if duration == 480 else [25, found[0]])
+
+
+async def test_another_whole_of_work_leaves_what_is_done(story: Story) -> None:
+    await patch(story, "a", work_minutes=400, percent_complete=25)
+    await patch(story, "a", work_minutes=800)
+    assert await figures(story, "a") == ((25, 120, 360), (12.5, 100, 700))
+    await patch(story, "a", duration_minutes=240, work_minutes=200, percent_complete=50)
+    assert await figures(story, "a") == ((50, 120, 120), (50, 100, 100))
+
+
+async def test_what_gets_a_duration_while_under_way_is_as_far_as_it_was(story: Story) -> None:
+    await patch(story, "a", duration_minutes=0)
+    await patch(story, "a", percent_complete=50)
+    await patch(story, "a", duration_minutes=1920)
+    assert await figures(story, "a") == ((50, 960, 960), (50, 0, 0))
+
+
+async def figures(story: Story, name: str) -> tuple[tuple[float, int, int], tuple[float, int, int]]:
+    """How far a task's duration and work are: percent, actual, remaining."""
+    found = await task(story, name)
+    duration = (found["percent_complete"], found["actual_duration_minutes"], found["remaining_duration_minutes"])
+    return duration, (found["percent_work_complete"], found["actual_work_minutes"], found["remaining_work_minutes"])
+
+
 async def test_a_batch_is_one_event_with_facts_and_tasks(story: Story, settings: Settings, organization: UUID) -> None:
     answer = await send(
         story,
