@@ -1,7 +1,8 @@
-"""Which of a file's calendars a project has already under another identifier: those that it made here."""
+"""Which of a file's calendars a project has already under another identifier, and which of its own it cannot lose."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -41,6 +42,27 @@ def same_calendars(
             if times.get(_of_file(calendar).source_id) is times.get(key, calendar):
                 found[calendar.source_id] = row
     return found
+
+
+def calendars_in_use(
+    rows: Sequence[asyncpg.Record], tasks: Iterable[asyncpg.Record], unread: Collection[str]
+) -> set[UUID]:
+    """Return the calendars of a project that tasks need which no file can take them from: made by hand, or unread.
+
+    With those that calendars made by hand are based on, and the bases of all of these.
+    """
+    by_source = {row["source_id"]: row for row in rows}
+    by_id = {row["id"]: row for row in rows}
+    waiting = {row["calendar_id"] for row in tasks if not row["is_imported"] or row["source_id"] in unread}
+    waiting |= {row["id"] for row in rows if row["rules"] is not None}
+    used: set[UUID] = set()
+    while waiting:
+        row = by_id.get(waiting.pop())
+        if row is not None and row["id"] not in used:
+            used.add(row["id"])
+            base = by_source.get(from_json(orjson.loads(row["definition"])).base_source_id)
+            waiting |= {row["base_calendar_id"], None if base is None else base["id"]}
+    return used
 
 
 def _of_file(calendar: WorkingCalendar) -> WorkingCalendar:

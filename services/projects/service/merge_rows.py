@@ -126,10 +126,14 @@ class RowMerge:
         }
         for action in ("created", "updated"):
             await self._write(kind, [w for w in write if actions[w[0]] == action], action)
+        await self.delete(kind, gone)
+        return identifiers
+
+    async def delete(self, kind: Entity, gone: Mapping[UUID, str]) -> None:
+        """Delete rows, each called as told."""
         for identifier, version in await entity.delete_many(self.tx, kind, list(gone)):
             self.merged.note(kind.name, gone[identifier], "deleted", identifier)
             self._item(kind, identifier, version, "deleted", None)
-        return identifiers
 
     async def _write(self, kind: Entity, rows: Sequence[tuple[UUID, Row]], action: str) -> None:
         if not rows:

@@ -1,6 +1,6 @@
 """Merging a plan that was read from a file into a project: by the file's own identifiers, row by row."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -23,7 +23,8 @@ from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
 from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
-from services.projects.service.merge_calendars import same_calendars
+from services.projects.service.merge_calendars import calendars_in_use, same_calendars
+from services.projects.service.merge_departures import let_go, link_name
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized, shares_told
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
@@ -202,7 +203,9 @@ class _Merge(RowMerge):
         for name, row in same_here.items():
             if row is not None:
                 self.merged.note(CALENDAR.name, name, "unchanged", row["id"])
-        made = await self.rows(CALENDAR, present, wanted, same=same, may_go=lambda row: row["rules"] is None)
+        tasks = await repository.rows(self.tx, TASK, self.merged.project_id)
+        used = calendars_in_use(rows, tasks, self.unread(TASK.name))
+        made = await self.rows(CALENDAR, present, wanted, same=same, may_go=lambda row: row["id"] not in used)
         return made | {name: row["id"] for name, row in same_here.items() if row is not None}
 
     async def tasks(self, calendars: Mapping[Hashable, UUID], progress_at: datetime) -> Mapping[Hashable, UUID]:
@@ -245,29 +248,11 @@ class _Merge(RowMerge):
                 known = pushed if self.plan.status_date is None else None
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
-        await self._move_up({present[key]["id"] for key in wanted if key in present})
+        stays = {present[key]["id"] for key in wanted if key in present}
+        await let_go(self, {row["id"]: row for row in everything}, stays)
         return await self.rows(
             TASK, present, wanted, same=same_column, identify=identifiers, may_go=lambda row: bool(row["is_imported"])
         )
-
-    async def _move_up(self, stays: Collection[UUID]) -> None:
-        """Hang tasks made by hand below summaries that are no longer in the file on the next one that stays."""
-        rows = {row["id"]: row for row in await repository.rows(self.tx, TASK, self.merged.project_id)}
-        unread = self.unread("task")
-        leaving = {
-            row["id"]
-            for row in rows.values()
-            if row["is_imported"] and row["id"] not in stays and row["source_id"] not in unread
-        }
-        for row in rows.values():
-            if row["id"] in leaving or row["parent_id"] not in leaving:
-                continue
-            parent = row["parent_id"]
-            while parent in leaving:
-                parent = rows[parent]["parent_id"]
-            level = rows[parent]["outline_level"] + 1 if parent is not None else 1
-            moved = {"parent_id": parent, "outline_level": level}
-            await entity.update(self.tx, TASK, row["id"], moved, expected=row["version"])
 
     async def dependencies(self, tasks: Mapping[Hashable, UUID]) -> None:
         """Merge the links; one is told by its two tasks and its type."""
@@ -294,15 +279,13 @@ class _Merge(RowMerge):
         unclear = {name[1:] for name in self.unread("dependency") if name.startswith(">")}
         stated = set(tasks.values()) | {row["id"] for row in rows if row["is_imported"]}
 
-        def label(row: Record) -> str:
-            return f"{names.get(row['predecessor_id'], '')}>{names.get(row['successor_id'], '')}"
-
         def may_go(row: Record) -> bool:
             ends = {row["predecessor_id"], row["successor_id"]}
             # What hangs on tasks that no file states, or on cells that could not be read, is not gone.
             is_known = ends <= stated and names.get(row["successor_id"]) not in unclear
             return is_known and not unread & {names.get(end) for end in ends}
 
+        label = link_name({row["id"]: row for row in rows})
         await self.rows(DEPENDENCY, present, wanted, label=label, may_go=may_go)
 
     async def resources(self, calendars: Mapping[Hashable, UUID]) -> Mapping[Hashable, UUID]:

@@ -180,13 +180,18 @@ async def test_a_task_made_by_hand_moves_up_when_its_summary_leaves_the_file(dir
     assert moved["outline_level"] == summary["outline_level"]
 
 
-async def test_a_row_that_cannot_be_read_any_more_is_not_a_row_that_is_gone(director: httpx2.AsyncClient) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"), [("PercentComplete", "150"), ("OutlineLevel", "deep"), ("IsNull", "maybe")]
+)
+async def test_a_row_that_cannot_be_read_any_more_is_not_a_row_that_is_gone(
+    director: httpx2.AsyncClient, field: str, value: str
+) -> None:
     first = (await imported(director, EXAMPLE.read_bytes()))["result"]
     tasks = f"/v1/projects/{first['project_id']}/tasks"
     before = (await director.get(f"{tasks}?source_id=25")).json()["items"][0]
     broken, count = re.subn(
-        r"(<Task>\s*<UID>25</UID>.*?<PercentComplete>)\d+(</PercentComplete>)",
-        r"\g<1>150\2",
+        rf"(<Task>\s*<UID>25</UID>.*?<{field}>)[^<]*(</{field}>)",
+        rf"\g<1>{value}\2",
         EXAMPLE.read_text(),
         count=1,
         flags=re.DOTALL,

@@ -75,17 +75,16 @@ class TaskReader:
         """Take a task and the links to its predecessors, or report why not; a blank line of the plan is nothing."""
         uid = ""
         try:
+            uid = identifier(row) or ""  # before all else: what is told to be left out is not gone
             if flag(row, "IsNull"):
                 return
             level = _outline_level(row)
             # A row that is left out gives its children to what stands above it, not to its elder sibling.
             while self._above and self._above[-1].level >= level:
                 self._above.pop()
-            found = identifier(row)
-            if found is None:
+            if not uid:
                 self._report.skip("task", "", "missing_uid", "a task has no UID")
                 return
-            uid = found
             if uid in self._tasks:
                 self._report.skip("task", uid, "duplicate_uid", "another task before it has the same UID")
                 return
