@@ -152,6 +152,20 @@ def technique_json(technique: EvTechnique | None) -> str | None:
     return None if technique is None else _TECHNIQUE.dump_json(technique).decode()
 
 
+def technique_text(technique: EvTechnique | None) -> str | None:
+    """Return a technique as a file's cell says it: by its kind alone if that is all, else as JSON."""
+    if technique is None or technique.model_fields_set == {"kind"}:
+        return None if technique is None else technique.kind
+    return _TECHNIQUE.dump_json(technique, exclude_none=True).decode()
+
+
+def technique_read(text: str) -> EvTechnique:
+    """Return the technique that a file's cell says; raises ValueError (of pydantic) if it is none."""
+    if text.startswith("{"):
+        return _TECHNIQUE.validate_json(text)
+    return _TECHNIQUE.validate_python({"kind": text.strip().casefold().replace(" ", "_")})
+
+
 def technique_of(text: str | None) -> EvTechnique | None:
     """Return a kept technique."""
     return None if text is None else _TECHNIQUE.validate_json(text)

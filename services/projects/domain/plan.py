@@ -27,6 +27,8 @@ class ActivityType(StrEnum):
     WBS_SUMMARY = "wbs_summary"  # spans all else below its parent
 
 
+MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
+"""They have no duration."""
 SPANNING: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
 """They lie where others do, and hold nobody."""
 

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from services.projects.domain.ev_techniques import technique_text
 from services.projects.domain.fields import Row, label
-from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
+from services.projects.domain.plan import LagUnit, Link, LinkType, Plan, Task
+from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.schedule import Schedule
 from services.projects.domain.workbook_writing import Cell
 from shared.working_time import instant_of
@@ -20,6 +22,9 @@ COLUMNS: Final = (
     "is_critical", "constraint_type", "constraint_date", "deadline", "percent_complete", "actual_start",
     "actual_finish", "cost", "actual_cost", "fixed_cost", "work_minutes", "physical_percent_complete", "priority",
     "is_elapsed_duration", "is_active", "is_manual", "planned_start", "planned_finish", "resources", "guid",
+    "activity_type", "percent_complete_type", "percent_work_complete", "secondary_constraint_type",
+    "secondary_constraint_date", "expected_finish", "leveling_delay_minutes", "is_fixed_duration", "is_fixed_work",
+    "ignores_resource_calendar", "ev_technique",
 )  # fmt: skip
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
@@ -74,7 +79,18 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             task.actual_finish, task.cost, task.actual_cost, task.fixed_cost, task.work_minutes,
             task.physical_percent_complete, task.priority, task.is_elapsed_duration, task.is_active, task.is_manual,
             task.start, task.finish, safe(";".join(shares.get(task.source_id, ()))), task.guid,
+            str(task.activity_type), str(percent_type_of(task)), task.percent_work_complete,
+            str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
+            task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
+            technique_text(task.ev_technique),
         ]  # fmt: skip
+
+
+def percent_type_of(task: Task) -> PercentCompleteType:
+    """Which percent a task's progress is told by."""
+    if task.uses_physical_percent:
+        return PercentCompleteType.PHYSICAL
+    return PercentCompleteType.UNITS if task.uses_units_percent else PercentCompleteType.DURATION
 
 
 def safe(text: str) -> str:

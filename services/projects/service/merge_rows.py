@@ -84,6 +84,10 @@ class RowMerge:
                 taken |= each.stated | each.derived
         return {name: value if name in taken else row[name] for name, value in values.items()}
 
+    def states(self, kind: Entity, column: str) -> bool:
+        """Whether a table has a column of its own for one of a kind of row."""
+        return any(column in each.stated for each in (self.plan.statements or {}).get(kind.name, ()))
+
     def is_silent(self, kind: Entity) -> bool:
         """Whether the file says nothing of a kind of row."""
         return self.plan.statements is not None and kind.name not in self.plan.statements

@@ -26,6 +26,7 @@ from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_calendars import calendars_in_use, same_calendars
 from services.projects.service.merge_departures import let_go, link_name
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized, shares_told
+from services.projects.service.merge_techniques import settle_techniques
 from services.projects.service.plans import plan_settings
 from services.projects.service.projects import create_project
 from services.projects.service.report import Merged
@@ -236,8 +237,6 @@ class _Merge(RowMerge):
                 values["position"] = row["position"]
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
                 values["parent_id"] = None  # to files everything is below the row that sums up the project
-            if row is not None and task.ev_technique is None:
-                values["ev_technique"] = row["ev_technique"]  # no file says how else a task earns
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]
             if row is not None and pushed is not None and pushed > progress_at:
@@ -248,8 +247,9 @@ class _Merge(RowMerge):
                 known = pushed if self.plan.status_date is None else None
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
-        stays = {present[key]["id"] for key in wanted if key in present}
-        await let_go(self, {row["id"]: row for row in everything}, stays)
+        rows_before = {row["id"]: row for row in everything}
+        await settle_techniques(self, wanted, identifiers, rows_before)
+        await let_go(self, rows_before, {present[key]["id"] for key in wanted if key in present})
         return await self.rows(
             TASK, present, wanted, same=same_column, identify=identifiers, may_go=lambda row: bool(row["is_imported"])
         )

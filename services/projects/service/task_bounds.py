@@ -5,13 +5,12 @@ from typing import Final
 
 import asyncpg
 
-from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, technique_of
-from services.projects.domain.plan import SPANNING, ActivityType, ConstraintType
+from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, EvTechnique, technique_of
+from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, ConstraintType
 from shared.errors import FieldError, ValidationFailed
 
 DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 """Constraints without a date."""
-MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
 DATES: Final = (
     "constraint_date",
     "secondary_constraint_date",
@@ -55,14 +54,19 @@ def settle_changed(row: asyncpg.Record, fields: dict[str, object]) -> None:
         if MILESTONES & {kind, was}:
             fields.setdefault("is_milestone", kind in MILESTONES)
         technique = technique_of(row["ev_technique"])
-        if kind in SPANNING and technique is None:
-            fields.setdefault("ev_technique", LEVEL_OF_EFFORT)
-        elif was in SPANNING and kind not in SPANNING and technique == LEVEL_OF_EFFORT:
-            fields.setdefault("ev_technique", None)
+        if (following := technique_after(was, kind, technique)) != technique:
+            fields.setdefault("ev_technique", following)
     for prefix in _PREFIXES:
         if fields.get(f"{prefix}constraint_type") in DATELESS:
             fields.setdefault(f"{prefix}constraint_date", None)
     _check({name: row[name] for name in _NEW} | fields, fields)
+
+
+def technique_after(was: ActivityType, kind: ActivityType, technique: EvTechnique | None) -> EvTechnique | None:
+    """Return how a task earns whose activity type changes, as long as nothing else is said of it."""
+    if kind in SPANNING and kind is not was:
+        return technique or LEVEL_OF_EFFORT
+    return None if was in SPANNING and kind not in SPANNING and technique == LEVEL_OF_EFFORT else technique
 
 
 def _check(task: Mapping[str, object], stated: Mapping[str, object]) -> None:

@@ -18,6 +18,8 @@ from services.projects.errors import TaskIsSummary, TechniqueInvalid
 from shared.db import Transaction
 from shared.errors import FieldError
 
+Standing = asyncpg.Record | Mapping[str, object]
+"""A task's `is_summary` and `ev_technique`."""
 POINTER: Final = "/ev_technique/base_task_id"
 _ROWS: Final = """
 select id, is_summary, ev_technique from task
@@ -37,7 +39,7 @@ async def techniques_of(
 
 
 def check_technique(
-    rows: Mapping[UUID, asyncpg.Record],
+    rows: Mapping[UUID, Standing],
     changed: Mapping[UUID, Mapping[str, object]],
     task_id: UUID | None,
     technique: EvTechnique | None,

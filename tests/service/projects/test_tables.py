@@ -127,6 +127,62 @@ async def test_rows_that_cannot_be_read_are_told_by_row_and_column_and_are_not_g
     assert len(await rows(director, f"/v1/projects/{project}/dependencies")) == 2
 
 
+KINDS = ("activity_type", "is_milestone", "percent_complete_type", "secondary_constraint_type", "ev_technique")
+FULL = """id,name,duration,start,activity_type,percent_complete_type,secondary_constraint_type,\
+secondary_constraint_date,expected_finish,leveling_delay_minutes,ev_technique,is_fixed_work
+1,Dig,5d,2026-03-02,resource_dependent,units,finish_no_later_than,2026-03-20,2026-03-18,60,zero_hundred,yes
+2,Watch,5d,,level_of_effort,,,,,,level_of_effort,
+3,Gate,0d,,finish_milestone,physical,,,,,,
+4,Inspect,2d,,,,,,,,fifty_fifty,
+"""
+
+
+async def test_kinds_second_constraints_and_techniques_are_kept_until_a_column_says_else(
+    director: httpx2.AsyncClient,
+) -> None:
+    project = (await table(director, FULL))["project_id"]
+    path = f"/v1/projects/{project}"
+    dig, watch, gate, inspect = await rows(director, f"{path}/tasks")
+    assert [dig[each] for each in KINDS] == [
+        "resource_dependent", False, "units", "finish_no_later_than", {"kind": "zero_hundred"}
+    ]  # fmt: skip
+    assert dig["secondary_constraint_date"].startswith("2026-03-20T17:00")
+    assert dig["expected_finish"].startswith("2026-03-18T17:00")
+    assert (dig["leveling_delay_minutes"], dig["is_fixed_work"]) == (60, True)
+    assert (watch["activity_type"], gate["is_milestone"]) == ("level_of_effort", True)
+    base = {"ev_technique": {"kind": "apportioned", "base_task_id": dig["id"]}}
+    changed = await director.patch(
+        f"{path}/tasks/{inspect['id']}", json=base, headers={"If-Match": f'"{inspect["version"]}"'}
+    )
+    assert changed.status_code == 200, changed.text
+    names = "id,name\n" + "".join(f"{n},{name}\n" for n, name in enumerate(("Dig", "Watch", "Gate", "Inspect"), 1))
+    assert actions(await table(director, names, project_id=project)) == {"unchanged"}
+    file = (await director.get(f"{path}/export?format=csv")).content
+    assert actions(await table(director, file, project_id=project)) == {"unchanged"}
+    copy = (await table(director, file))["project_id"]
+    there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{copy}/tasks")}
+    assert there["4"]["ev_technique"] == {"kind": "apportioned", "base_task_id": there["1"]["id"]}
+    for task in (dig, watch, gate):
+        assert [there[task["source_id"]][each] for each in KINDS] == [task[each] for each in KINDS]
+    kinds = "id,activity_type\n1,\n2,\n3,\n4,level_of_effort\n"
+    assert (await table(director, kinds, project_id=project))["report"]["summary"]["task"] == {"updated": 4}
+    techniques = [task["ev_technique"] for task in await rows(director, f"{path}/tasks")]
+    assert techniques == [{"kind": "zero_hundred"}, None, None, base["ev_technique"]]
+    told = "id,ev_technique\n1,\n2,\n3,\n4,level_of_effort\n"
+    await table(director, told, project_id=project)
+    techniques = [task["ev_technique"] for task in await rows(director, f"{path}/tasks")]
+    assert techniques == [None, None, None, {"kind": "level_of_effort"}]
+
+
+async def test_a_technique_that_cannot_be_a_tasks_is_reported_and_left_out(director: httpx2.AsyncClient) -> None:
+    base = json.dumps({"kind": "apportioned", "base_task_id": str(UUID(int=7))}).replace('"', '""')
+    result = await table(director, f'id,start,ev_technique\n1,2026-03-02,"{base}"\n')
+    told = [row for row in result["report"]["rows"] if row["action"] == "skipped"]
+    assert [(row["source_id"], row["code"]) for row in told] == [("1", "technique_invalid")]
+    (task,) = await rows(director, f"/v1/projects/{result['project_id']}/tasks")
+    assert task["ev_technique"] is None
+
+
 async def test_a_workbook_is_imported_as_its_table_is(director: httpx2.AsyncClient) -> None:
     book = openpyxl.Workbook()
     sheet = book.active

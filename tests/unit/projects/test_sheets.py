@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, FiftyFifty, Split
 from services.projects.domain.import_options import Options
 from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import critical_path
@@ -108,6 +109,38 @@ def test_what_cannot_be_read_is_told_by_row_and_column_and_the_rest_is_taken() -
     ]  # fmt: skip
     assert "date_format" in plan.skipped[3].detail
     assert all("five" not in each.detail and "77" not in each.detail for each in plan.skipped)
+
+
+def test_kinds_are_named_as_here_or_as_in_primavera_and_a_wrong_one_is_told_by_row_and_column() -> None:
+    plan = read(
+        "id,activity type,percent complete type,secondary_constraint_type,secondary_constraint_date,expected_finish,"
+        "leveling_delay,ev_technique,duration\n"
+        "1,Level of Effort,CP_Units,Finish On or Before,2026-03-20,2026-03-18,2ed,,5d\n"
+        "2,TT_FinMile,Physical,,,,90,fifty_fifty,0\n"
+        '3,resource_dependent,,,,,,"{""kind"": ""split"", ""start_percent"": 25}",1d\n'
+        "4,hammock,,,,,,,\n5,,most,,,,,,\n6,,,finish_maybe,,,,,\n7,,,must_finish_on,,,,,\n8,,,,,never,,,\n"
+        "9,,,,,,2d,,\n10,,,,,,,half,\n11,start_milestone,,,,,,,5d\n",
+        Options(start=wall("2026-03-02T08:00")),
+    )
+    effort, gate, work = plan.tasks
+    assert (effort.activity_type, effort.is_milestone, effort.uses_units_percent) == ("level_of_effort", False, True)
+    assert (effort.secondary_constraint_type, effort.secondary_constraint_date, effort.expected_finish) == (
+        ConstraintType.FINISH_NO_LATER_THAN, wall("2026-03-20T17:00"), wall("2026-03-18T17:00")
+    )  # fmt: skip
+    assert (effort.leveling_delay_minutes, gate.leveling_delay_minutes) == (2880, 90)
+    assert effort.ev_technique is None  # its cell says so
+    assert (gate.activity_type, gate.is_milestone, gate.uses_physical_percent) == ("finish_milestone", True, True)
+    assert (gate.ev_technique, work.ev_technique) == (
+        FiftyFifty(kind="fifty_fifty"), Split(kind="split", start_percent=Decimal(25))
+    )  # fmt: skip
+    assert [(each.row, each.column, each.code) for each in plan.skipped] == [
+        (row, column, "invalid_field") for row, column in zip(range(5, 13), "BCDEFGHB", strict=True)
+    ]
+
+
+def test_what_spans_others_earns_by_time_where_a_table_cannot_say_else() -> None:
+    (task,) = read("id,activity_type,start\n1,wbs_summary,2026-03-02\n").tasks
+    assert (task.activity_type, task.ev_technique) == ("wbs_summary", LEVEL_OF_EFFORT)
 
 
 def test_rows_without_identifiers_are_known_by_their_number_and_that_is_told() -> None:

@@ -20,7 +20,7 @@ from services.projects.domain.fields import (
     label,
     number,
 )
-from services.projects.domain.plan import ActivityType, ConstraintType, CrossLink, Link, LinkType, Task
+from services.projects.domain.plan import MILESTONES, ActivityType, ConstraintType, CrossLink, Link, LinkType, Task
 from services.projects.domain.primavera.values import guid, hours, moment
 from services.projects.domain.xml_guard import PlanFileError
 
@@ -57,7 +57,6 @@ ACTIVITY_TYPES: Final[Mapping[str, ActivityType]] = MappingProxyType(
     }
 )
 EFFORTS: Final = frozenset({ActivityType.LEVEL_OF_EFFORT, ActivityType.WBS_SUMMARY})
-MILESTONES: Final = frozenset({ActivityType.START_MILESTONE, ActivityType.FINISH_MILESTONE})
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
 

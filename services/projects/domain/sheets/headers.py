@@ -45,6 +45,17 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "is_milestone": ("is milestone", "milestone"),
         "is_active": ("is active", "active"),
         "is_manual": ("is manual", "task mode"),
+        "activity_type": ("activity type",),
+        "percent_complete_type": ("percent complete type", "complete pct type"),
+        "percent_work_complete": ("percent work complete", "% work complete", "units % complete"),
+        "secondary_constraint_type": ("secondary constraint type", "secondary constraint", "cstr type2"),
+        "secondary_constraint_date": ("secondary constraint date", "cstr date2"),
+        "expected_finish": ("expected finish", "expect end date"),
+        "leveling_delay_minutes": ("leveling delay minutes", "leveling delay"),
+        "is_fixed_duration": ("is fixed duration",),
+        "is_fixed_work": ("is fixed work",),
+        "ignores_resource_calendar": ("ignores resource calendar", "ignore resource calendar"),
+        "ev_technique": ("ev technique",),
     }
 )  # fmt: skip
 """What a table can say of a task, and the headings that are known for it."""

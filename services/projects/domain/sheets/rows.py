@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from services.projects.domain.calendars import usual_calendar
+from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, EvTechnique
 from services.projects.domain.fields import MAX_MONEY, MAX_WORK_MINUTES, Row, label
 from services.projects.domain.import_options import Options
-from services.projects.domain.plan import ConstraintType, Task
+from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, ConstraintType, Task
+from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.sheets import values
 from services.projects.domain.sheets.headers import Column
 from services.projects.domain.sheets.values import CellError
@@ -19,6 +21,7 @@ from shared.working_time import WorkingTime, compile_calendars, minute_of
 MORNING: Final = time(8)
 EVENING: Final = time(17)
 MAX_CELL: Final = 200  # characters of a value that is no text
+MAX_TECHNIQUE: Final = 32_767  # of an earned-value technique, which may name a hundred milestones
 HUNDRED: Final = Decimal(100)
 _FINISHES: Final = frozenset(
     {
@@ -72,14 +75,18 @@ class Cells:
         column = self._columns.get(field)
         self.mistakes.append(Mistake(field, None if column is None else column.letter, f"{field}: {detail}"))
 
-    def value(self, field: str, read: Callable[[str], Value], default: Value) -> Value:
+    def has_column(self, field: str) -> bool:
+        """Whether the table says something of a field, though it be nothing."""
+        return field in self._columns
+
+    def value(self, field: str, read: Callable[[str], Value], default: Value, limit: int = MAX_CELL) -> Value:
         """A cell's value; the default if the cell is empty, or wrong, which is noted."""
         text = self.row.texts.get(field)
         if text is None:
             return default
         try:
-            if len(text) > MAX_CELL:
-                raise CellError(f"longer than {MAX_CELL} characters")
+            if len(text) > limit:
+                raise CellError(f"longer than {limit} characters")
             return read(text)
         except CellError as error:
             self.mistake(field, str(error))
@@ -108,6 +115,10 @@ class Cells:
         order = self._options.date_format
         return self.value(field, lambda text: values.moment(text, order, default), None)
 
+    def delay(self, field: str) -> int:
+        """Minutes of the clock."""
+        return self.value(field, lambda text: values.delay(text, comma=self._comma), 0)
+
     def duration(self, field: str, unit: str = "d", most: int | None = None) -> tuple[int, bool] | None:
         """Minutes, and whether they are of the clock."""
         stated = self._columns[field].unit if field in self._columns else None
@@ -133,8 +144,14 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
     """The task of a row, whose mistakes are in the cells; what follows from other rows is left open."""
     start, finish = cells.moment("start", MORNING), cells.moment("finish", EVENING)
     duration, is_elapsed = _duration(cells, start, finish)
-    milestone = bool(duration == 0 and ("duration" in cells or "duration_minutes" in cells))
+    kind = _activity_type(cells, duration)
+    if kind in MILESTONES:
+        duration, is_elapsed = 0, False
+    is_nothing = bool(duration == 0 and ("duration" in cells or "duration_minutes" in cells))
+    milestone = kind in MILESTONES or (is_nothing and kind not in SPANNING)
     constraint, date = _constraint(cells)
+    second, second_date = _constraint(cells, "secondary_")
+    counted = cells.value("percent_complete_type", values.percent_type, PercentCompleteType.DURATION)
     done = cells.percent("percent_complete")
     actual_start, actual_finish = cells.moment("actual_start", MORNING), cells.moment("actual_finish", EVENING)
     if actual_finish is not None and "percent_complete" not in cells:
@@ -154,19 +171,31 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         name=cells.text("name", 512) or ("" if level == 0 else f"Task {uid}"[:512]),
         outline_level=level,
         wbs=cells.text("wbs"),
+        activity_type=kind,
         is_milestone=cells.flag("is_milestone", default=milestone),
         is_active=cells.flag("is_active", default=True),
         is_manual=cells.flag("is_manual"),
         priority=int(cells.number("priority", Decimal(0), Decimal(1000), Decimal(500))),
         duration_minutes=duration,
         is_elapsed_duration=cells.flag("is_elapsed_duration", default=is_elapsed),
+        is_fixed_duration=cells.flag("is_fixed_duration"),
+        is_fixed_work=cells.flag("is_fixed_work"),
+        ignores_resource_calendar=cells.flag("ignores_resource_calendar"),
         constraint_type=constraint,
         constraint_date=date,
+        secondary_constraint_type=second,
+        secondary_constraint_date=second_date,
+        expected_finish=cells.moment("expected_finish", EVENING),
+        leveling_delay_minutes=cells.delay("leveling_delay_minutes"),
         deadline=cells.moment("deadline", EVENING),
         start=start,
         finish=finish,
         percent_complete=done,
+        percent_work_complete=cells.percent("percent_work_complete"),
         physical_percent_complete=cells.percent("physical_percent_complete"),
+        uses_physical_percent=counted is PercentCompleteType.PHYSICAL,
+        uses_units_percent=counted is PercentCompleteType.UNITS,
+        ev_technique=_technique(cells, kind),
         actual_start=actual_start,
         actual_finish=actual_finish,
         actual_duration_minutes=spent,
@@ -194,11 +223,25 @@ def _duration(cells: Cells, start: datetime | None, finish: datetime | None) -> 
     return cells.minutes_per_day, False
 
 
-def _constraint(cells: Cells) -> tuple[ConstraintType, datetime | None]:
-    kind = cells.value("constraint_type", values.constraint, ConstraintType.AS_SOON_AS_POSSIBLE)
-    date = cells.moment("constraint_date", EVENING if kind in _FINISHES else MORNING)
+def _activity_type(cells: Cells, duration: int) -> ActivityType:
+    kind = cells.value("activity_type", values.activity_type, ActivityType.TASK)
+    if kind in MILESTONES and duration and ("duration" in cells or "duration_minutes" in cells):
+        cells.mistake("activity_type", "a milestone has no duration")
+    return kind
+
+
+def _technique(cells: Cells, kind: ActivityType) -> EvTechnique | None:
+    """What is stated; what spans others earns by the passing of time where nothing can be."""
+    if cells.has_column("ev_technique") or kind not in SPANNING:
+        return cells.value("ev_technique", values.technique, None, MAX_TECHNIQUE)
+    return LEVEL_OF_EFFORT
+
+
+def _constraint(cells: Cells, prefix: str = "") -> tuple[ConstraintType, datetime | None]:
+    kind = cells.value(f"{prefix}constraint_type", values.constraint, ConstraintType.AS_SOON_AS_POSSIBLE)
+    date = cells.moment(f"{prefix}constraint_date", EVENING if kind in _FINISHES else MORNING)
     if kind in _UNDATED:
         return kind, None
-    if date is None and "constraint_date" not in cells:
-        cells.mistake("constraint_date", "the constraint needs a date")
+    if date is None and f"{prefix}constraint_date" not in cells:
+        cells.mistake(f"{prefix}constraint_date", "the constraint needs a date")
     return kind, date

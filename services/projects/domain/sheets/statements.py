@@ -35,6 +35,16 @@ _COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "is_milestone": ("is_milestone", ""),
         "is_active": ("is_active", ""),
         "is_manual": ("is_manual", ""),
+        "activity_type": ("activity_type", "is_milestone ev_technique"),
+        "percent_complete_type": ("uses_physical_percent uses_units_percent", ""),
+        "percent_work_complete": ("percent_work_complete", "progress_at"),
+        "secondary_constraint_type": ("secondary_constraint_type secondary_constraint_date", ""),
+        "expected_finish": ("expected_finish", ""),
+        "leveling_delay_minutes": ("leveling_delay_minutes", ""),
+        "is_fixed_duration": ("is_fixed_duration", ""),
+        "is_fixed_work": ("is_fixed_work", ""),
+        "ignores_resource_calendar": ("ignores_resource_calendar", ""),
+        "ev_technique": ("ev_technique", ""),
     }
 )
 """For each field the columns of a task that it states, and those that follow from it."""

@@ -1,13 +1,18 @@
 """The values of a table's cells as people and tools write them: numbers, dates, durations, yes and no."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, TypeVar
 
+from services.projects.domain.ev_techniques import EvTechnique, technique_read
 from services.projects.domain.fields import FIRST_YEAR, LAST_YEAR, MAX_MINUTES
 from services.projects.domain.import_options import DateOrder
-from services.projects.domain.plan import ConstraintType
+from services.projects.domain.plan import ActivityType, ConstraintType
+from services.projects.domain.progress import PercentCompleteType
+
+Value = TypeVar("Value")
 
 
 class CellError(ValueError):
@@ -49,6 +54,20 @@ _CONSTRAINTS: Final = {each.value.replace("_", " "): each for each in Constraint
     "start on or before": ConstraintType.START_NO_LATER_THAN,
     "finish on or after": ConstraintType.FINISH_NO_EARLIER_THAN,
     "finish on or before": ConstraintType.FINISH_NO_LATER_THAN,
+}
+_ACTIVITIES: Final = {each.value.replace("_", " "): each for each in ActivityType} | {
+    "task dependent": ActivityType.TASK,
+    "tt task": ActivityType.TASK,
+    "tt rsrc": ActivityType.RESOURCE_DEPENDENT,
+    "tt mile": ActivityType.START_MILESTONE,
+    "tt finmile": ActivityType.FINISH_MILESTONE,
+    "tt loe": ActivityType.LEVEL_OF_EFFORT,
+    "tt wbs": ActivityType.WBS_SUMMARY,
+}
+_PERCENT_TYPES: Final = {each.value: each for each in PercentCompleteType} | {
+    "cp drtn": PercentCompleteType.DURATION,
+    "cp units": PercentCompleteType.UNITS,
+    "cp phys": PercentCompleteType.PHYSICAL,
 }
 
 
@@ -94,10 +113,40 @@ def flag(text: str) -> bool:
 
 def constraint(text: str) -> ConstraintType:
     """A constraint by its name here, in Microsoft Project or in Primavera."""
-    found = _CONSTRAINTS.get(text.strip().casefold().replace("_", " "))
+    return _named(text, _CONSTRAINTS, "no known constraint")
+
+
+def activity_type(text: str) -> ActivityType:
+    """What a task is to scheduling, by its name here or in Primavera."""
+    return _named(text, _ACTIVITIES, "no known type of activity")
+
+
+def percent_type(text: str) -> PercentCompleteType:
+    """Which percent counts, by its name here or in Primavera."""
+    return _named(text, _PERCENT_TYPES, "no known kind of percent")
+
+
+def technique(text: str) -> EvTechnique:
+    """How a task earns: a kind that says all, or JSON."""
+    try:
+        return technique_read(text)
+    except ValueError:
+        raise CellError("no known earned-value technique") from None
+
+
+def _named(text: str, names: Mapping[str, Value], otherwise: str) -> Value:
+    found = names.get(text.strip().casefold().replace("_", " "))
     if found is None:
-        raise CellError("no known constraint")
+        raise CellError(otherwise)
     return found
+
+
+def delay(text: str, *, comma: bool) -> int:
+    """Minutes of the clock: a plain number of them, or with a unit, as `2ed`."""
+    minutes, is_elapsed = duration(text, DAY, comma=comma, unit="m")
+    if not is_elapsed and not text.strip().lstrip("+-").isdigit():
+        raise CellError("neither minutes nor an elapsed duration, such as 2ed")
+    return minutes
 
 
 def duration(text: str, per_day: int, *, comma: bool, unit: str = "d", most: int = MAX_MINUTES) -> tuple[int, bool]:
