@@ -15,7 +15,7 @@ def etag(version: int | str) -> str:
 
 def expected_version(if_match: str | None) -> int:
     """Return the version that If-Match names; raises PreconditionRequired, PreconditionFailed or BadRequest."""
-    if if_match is None:
+    if if_match is None or if_match.strip() == "*":  # whatever is there: that says no version
         raise PreconditionRequired
     match = FORM.fullmatch(if_match.strip())
     if match is None:

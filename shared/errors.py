@@ -247,7 +247,7 @@ class PreconditionRequired(Problem):
     """The request must say which version it changes."""
 
     status, code, title = 428, "precondition_required", "If-Match is required"
-    cause = "PATCH, PUT and DELETE need the version they apply to."
+    cause = "PATCH, PUT and DELETE need the version they apply to; `*` names none."
     cure = "Read the object and send its ETag in If-Match."
 
 

@@ -41,7 +41,8 @@ def attempt(caller: Caller, method: str, path: str, if_match: str | None) -> htt
 
 def test_row_101_a_change_without_if_match_is_refused(director: Caller, guarded: list[tuple[str, str]]) -> None:
     for method, path in guarded:
-        refused(attempt(director, method, path, None), 428, "precondition_required")
+        for names_no_version in (None, "*"):
+            refused(attempt(director, method, path, names_no_version), 428, "precondition_required")
 
 
 @pytest.mark.parametrize("tag", ['"999"', 'W/"1"', '"01"', '"-1"', '"abc"', '"1 "x', '"99999999999999999999"', '""'])
@@ -53,7 +54,7 @@ def test_row_102_a_stale_or_weak_etag_is_refused(director: Caller, guarded: list
             refused(attempt(director, method, path, tag), 412, "precondition_failed")
 
 
-@pytest.mark.parametrize("tag", ["1", "*", '"1', '"1", "2"', "'1'", "kanarienvogel", "W/1", ""])
+@pytest.mark.parametrize("tag", ["1", '"1', '"1", "2"', "'1'", "kanarienvogel", "W/1", ""])
 def test_row_102_a_malformed_etag_is_refused(director: Caller, guarded: list[tuple[str, str]], tag: str) -> None:
     for method, path in guarded:
         refused(attempt(director, method, path, tag), 400, "bad_request", "kanarienvogel")

@@ -165,7 +165,7 @@ async def reckon(
 ) -> datetime:
     """Return the instant at which so many working minutes after one are done; negative: before it."""
     zone = project["time_zone"]
-    local = wall_time(start, zone)
+    local = wall_time(start, zone, "query/start")
     assert local is not None
     calendar = await _compiled(tx, project, calendar_id)
     try:

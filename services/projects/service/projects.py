@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from services.projects import repository
+from services.projects.domain.fields import FIRST_YEAR, LAST_YEAR
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT, PROJECT_LINK
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
@@ -53,17 +54,21 @@ async def drop_links(tx: Transaction, project_id: UUID) -> None:
         await worker.request(tx, DROP_LINKS, str(successor))
 
 
-def wall_time(moment: datetime | None, zone: str) -> datetime | None:
+def wall_time(moment: datetime | None, zone: str, pointer: str = "") -> datetime | None:
     """Return an instant as naive local wall time of a zone, to the minute.
 
-    Raises ValidationFailed for the hour that comes twice when the clock is set back: local time cannot tell which.
+    Raises ValidationFailed for years that files of plans cannot hold, and for the hour that comes twice when the clock
+    is set back: local time cannot tell which.
     """
     if moment is None:
         return None
     local = moment.astimezone(ZoneInfo(zone))
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+        detail = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR} that plans are of"
+        raise ValidationFailed(errors=[FieldError(pointer, "year", detail)])
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
         detail = "lies in the hour that comes twice when the clock is set back; use one an hour earlier or later"
-        raise ValidationFailed(errors=[FieldError("", "ambiguous_local_time", detail)])
+        raise ValidationFailed(errors=[FieldError(pointer, "ambiguous_local_time", detail)])
     return local.replace(second=0, microsecond=0, tzinfo=None)
 
 
@@ -84,10 +89,10 @@ async def create_project(
     fields = await governed.columns(tx, PROJECT, values) if "custom_fields" in values else dict(values)
     fields["key"] = fields.get("key") or await next_key(tx)
     fields["time_zone"] = time_zone
-    fields["start"] = wall_time(start, time_zone) or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
+    fields["start"] = wall_time(start, time_zone, "/start") or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
         second=0, microsecond=0
     )
-    fields["status_date"] = wall_time(status, time_zone)
+    fields["status_date"] = wall_time(status, time_zone, "/status_date")
     try:
         return await entity.create(tx, PROJECT, fields)
     except asyncpg.UniqueViolationError as error:
@@ -113,7 +118,7 @@ async def update_project(
     for name in ("start", "status_date", "planned_finish", "must_finish"):
         moment = fields.get(name)
         if isinstance(moment, datetime):
-            fields[name] = wall_time(moment, row["time_zone"])
+            fields[name] = wall_time(moment, row["time_zone"], f"/{name}")
     if fields.get("status", row["status"]) != row["status"]:
         reason = tx.context.reason
         wanted = life_cycle.Wanted(ProjectStatus(str(fields["status"])), reason, reason_at="header/PMO-Reason")

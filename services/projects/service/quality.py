@@ -34,7 +34,7 @@ async def assess_schedule(
     plan, schedule, problem = await schedule_plan(tx, project_id)
     if schedule is None:
         raise NothingScheduled(problem or "The project has no tasks.")
-    status = wall_time(status_date, project["time_zone"]) or project["status_date"]
+    status = wall_time(status_date, project["time_zone"], "/status_date") or project["status_date"]
     limits = replace(Thresholds(), **thresholds)  # type: ignore[arg-type]
     checks = await asyncio.to_thread(assess, plan, schedule, status, limits)
     revision = await tx.fetchint(

@@ -63,7 +63,7 @@ def statement(project: asyncpg.Record, values: Mapping[str, object], now: dateti
     for name in DATES:
         date = given.get(name)
         if isinstance(date, datetime):
-            given[name] = _local(date, zone, name)
+            given[name] = wall_time(date, zone, f"/{name}")
     return Progress(
         at,
         actual_cost=amount_in(cost if isinstance(cost, Money) else None, project["currency"], "/actual_cost/currency"),
@@ -102,15 +102,6 @@ def over_new_wholes(said: Progress, row: asyncpg.Record, changes: Mapping[str, o
 def local_of_statement(at: datetime, zone: str) -> datetime:
     """Return an instant as the wall time of a project, to the minute."""
     return at.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0, tzinfo=None)
-
-
-def _local(date: datetime, zone: str, name: str) -> datetime:
-    try:
-        local = wall_time(date, zone)
-    except ValidationFailed as error:
-        raise ValidationFailed(errors=[FieldError(f"/{name}", e.code, e.detail) for e in error.errors]) from error
-    assert local is not None
-    return local
 
 
 def amount_in(money: Money | None, currency: str, pointer: str) -> Decimal | None:

@@ -11,6 +11,15 @@ from shared.errors import FieldError, ValidationFailed
 
 DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 """Constraints without a date."""
+PINNED: Final = frozenset(
+    {
+        ConstraintType.MUST_START_ON,
+        ConstraintType.MUST_FINISH_ON,
+        ConstraintType.MANDATORY_START,
+        ConstraintType.MANDATORY_FINISH,
+    }
+)
+"""Constraints that say where a task lies, beside which no other has a meaning."""
 DATES: Final = (
     "constraint_date",
     "secondary_constraint_date",
@@ -88,6 +97,15 @@ def _check(task: Mapping[str, object], stated: Mapping[str, object]) -> None:
             refuse(name, "activity_type", f"{kind} lies where others do", "activity_type")
     if task["secondary_constraint_type"] == ConstraintType.AS_LATE_AS_POSSIBLE:
         refuse("secondary_constraint_type", "constraint_type", "as late as possible is no second constraint")
+    if task["constraint_type"] in PINNED and task["secondary_constraint_type"] not in DATELESS:
+        refuse(
+            "secondary_constraint_type",
+            "constraint_type",
+            f"{task['constraint_type']} lets no other",
+            "constraint_type",
+        )
+    if task["secondary_constraint_type"] in PINNED:
+        refuse("secondary_constraint_type", "constraint_type", f"{task['secondary_constraint_type']} is no second one")
     if kind in MILESTONES and task["duration_minutes"]:
         refuse("duration_minutes", "activity_type", f"{kind} has no duration", "activity_type")
     if kind in MILESTONES and not task["is_milestone"]:

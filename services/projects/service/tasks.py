@@ -77,7 +77,7 @@ def _local(fields: dict[str, object], zone: str) -> None:
     for name in DATES:
         moment = fields.get(name)
         if isinstance(moment, datetime):
-            fields[name] = wall_time(moment, zone)
+            fields[name] = wall_time(moment, zone, f"/{name}")
 
 
 def new_task(

@@ -101,6 +101,23 @@ async def test_milestones_lie_where_work_begins_or_ends(director: httpx2.AsyncCl
         ({"constraint_type": "must_start_on"}, "/constraint_date", "constraint_date"),
         ({"secondary_constraint_type": "finish_no_later_than"}, "/secondary_constraint_date", "constraint_date"),
         (
+            {
+                "constraint_type": "must_start_on",
+                "constraint_date": START,
+                "secondary_constraint_type": "finish_no_later_than",
+                "secondary_constraint_date": START,
+            },
+            "/secondary_constraint_type",
+            "constraint_type",
+        ),
+        (
+            {"secondary_constraint_type": "must_finish_on", "secondary_constraint_date": START},
+            "/secondary_constraint_type",
+            "constraint_type",
+        ),
+        ({"deadline": "1983-12-31T08:00:00Z"}, "/deadline", "year"),
+        ({"constraint_type": "must_start_on", "constraint_date": "2150-01-01T08:00:00Z"}, "/constraint_date", "year"),
+        (
             {"secondary_constraint_type": "as_late_as_possible"},
             "/secondary_constraint_type",
             "constraint_type",
@@ -121,6 +138,15 @@ async def test_what_contradicts_itself_is_refused_by_each_way(
     steps = [{"action": "create_task", "task": {"name": "New", **fields}}]
     batch = await director.post(f"{path}/tasks/batch", json={"mode": "best_effort", "items": steps})
     assert [one["status"] for one in batch.json()["items"]] == [422], batch.text
+
+
+async def test_a_project_lies_in_years_that_its_files_can_hold(director: httpx2.AsyncClient, path: str) -> None:
+    made = await director.post("/v1/projects", json={"name": "x", "start": "1983-12-31T08:00:00Z"})
+    headers = {"If-Match": (await director.get(path)).headers["etag"]}
+    changed = await director.patch(path, json={"must_finish": "2150-01-01T08:00:00Z"}, headers=headers)
+    for answer, pointer in ((made, "/start"), (changed, "/must_finish")):
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer), answer.text
+        assert answer.json()["errors"][0]["code"] == "year"
 
 
 async def test_a_change_is_held_against_what_is_there(director: httpx2.AsyncClient, path: str) -> None:
