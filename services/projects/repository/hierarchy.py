@@ -128,18 +128,6 @@ async def exists(tx: Transaction, kind: Entity, identifier: object) -> bool:
     return row is not None
 
 
-async def next_number(tx: Transaction, prefix: str) -> int:
-    """Return the next number of the human keys with a prefix; numbers are given once, those of failed requests lost."""
-    return await tx.fetchint(
-        """
-insert into key_counter as c (organization_id, id, version) values ($1, $2, 1)
-on conflict (organization_id, id) do update set version = c.version + 1 returning version
-""",
-        tx.organization_id,
-        uuid5(tx.organization_id, prefix),
-    )
-
-
 async def lock_tree(tx: Transaction) -> None:
     """Hold off all others who move portfolios of the organization below others."""
     key = uuid5(tx.organization_id, "portfolio tree").int >> 65

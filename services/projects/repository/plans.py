@@ -120,17 +120,6 @@ async def task_row(tx: Transaction, project_id: UUID, task_id: UUID, *, lock: bo
     return row
 
 
-async def next_project_number(tx: Transaction) -> int:
-    """Return the next number of a human key; numbers are given once, those of failed requests are lost."""
-    return await tx.fetchint(
-        """
-insert into key_counter as c (organization_id, id, version) values ($1, $1, 1)
-on conflict (organization_id, id) do update set version = c.version + 1 returning version
-""",
-        tx.organization_id,
-    )
-
-
 _LOCK: Final = """
 insert into aggregate (organization_id, id, version) {}
 on conflict (organization_id, id) do update set version = aggregate.version

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +19,7 @@ from services.projects.errors import (
 )
 from services.projects.repository import hierarchy
 from services.projects.repository.hierarchy import OWNS, SEES
+from services.projects.repository.keys import next_key
 from services.projects.service import governed, life_cycle
 from shared import entity, history
 from shared.auth import Principal
@@ -29,15 +29,11 @@ from shared.entity import Entity, Written
 from shared.errors import FieldError, NotFound
 from shared.types import as_uuid
 
-PREFIXES: Final = {CUSTOMER.name: "CU", PORTFOLIO.name: "PF", PROGRAMME.name: "PG"}
-"""What the human keys begin with that we give."""
-
 
 async def create(tx: Transaction, kind: Entity, values: Mapping[str, object]) -> Written:
     """Create a customer, portfolio or programme; a key is made if none is given. Raises KeyTaken."""
     fields = dict(values) if kind is CUSTOMER else await governed.columns(tx, kind, values)
-    prefix = PREFIXES[kind.name]
-    fields["key"] = fields.get("key") or f"{prefix}-{await hierarchy.next_number(tx, prefix)}"
+    fields["key"] = fields.get("key") or await next_key(tx, kind)
     try:
         return await entity.create(tx, kind, fields)
     except asyncpg.UniqueViolationError as error:

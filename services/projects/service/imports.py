@@ -16,12 +16,12 @@ from services.projects.domain.import_options import Options
 from services.projects.domain.plan import Plan, PlanFile
 from services.projects.domain.project import ProjectStatus
 from services.projects.domain.xml_guard import PlanFileError
-from services.projects.entities import IMPORT
+from services.projects.entities import IMPORT, PROJECT
 from services.projects.errors import PlanFileUnreadable, ProjectSourceTaken
+from services.projects.repository.keys import next_key
 from services.projects.service import import_targets, merging
 from services.projects.service.conversion import check_available, converted
 from services.projects.service.file_links import keep_file_links
-from services.projects.service.projects import next_key
 from services.projects.service.report import Imported, Merged, result_of
 from services.projects.service.schedules import publish_schedule
 from shared import entity, messaging, operations, worker
@@ -175,7 +175,7 @@ async def _merge(
         # Taken in a transaction of its own: the counter is everybody's, and a long import would hold it.
         for part, source in sources.items():
             found = await import_targets.find_project(tx, source, row)
-            keys[part] = None if found or row["dry_run"] else await next_key(tx)
+            keys[part] = None if found or row["dry_run"] else await next_key(tx, PROJECT)
     async with database.transaction(context) as tx:
         merged: dict[str, Merged] = {}
         known: dict[str, UUID | None] = {}

@@ -22,6 +22,7 @@ from services.projects.errors import (
 )
 from services.projects.repository import hierarchy
 from services.projects.repository import intake as rows
+from services.projects.repository.keys import next_key
 from services.projects.service import custom_fields
 from services.projects.service.organization_calendars import begin_with_default
 from services.projects.service.projects import create_project
@@ -82,7 +83,7 @@ async def create_request(tx: Transaction, values: Mapping[str, object]) -> Writt
     """Make a request as a draft; a key is made if none is given. Raises KeyTaken."""
     fields = await _settled(tx, values, {})
     fields["status"] = IntakeStatus.DRAFT
-    fields["key"] = fields.get("key") or f"RQ-{await hierarchy.next_number(tx, 'RQ')}"
+    fields["key"] = fields.get("key") or await next_key(tx, INTAKE_REQUEST)
     try:
         return await entity.create(tx, INTAKE_REQUEST, fields)
     except asyncpg.UniqueViolationError as error:

@@ -15,6 +15,7 @@ from services.projects.domain.project import ProjectStatus
 from services.projects.entities import PROJECT, PROJECT_LINK
 from services.projects.errors import ProjectKeyTaken, ProjectSourceTaken
 from services.projects.repository import project_links
+from services.projects.repository.keys import next_key
 from services.projects.service import governed, life_cycle
 from services.projects.service.hierarchy import leave_portfolios
 from services.projects.service.plans import changed_settings
@@ -77,17 +78,12 @@ def _taken(error: asyncpg.UniqueViolationError) -> Exception:
     return ProjectSourceTaken() if "source" in name else ProjectKeyTaken()
 
 
-async def next_key(tx: Transaction) -> str:
-    """Return a human key that was never given before; others who need one wait until the transaction ends."""
-    return f"PRJ-{await repository.next_project_number(tx)}"
-
-
 async def create_project(
     tx: Transaction, values: Mapping[str, object], *, time_zone: str, start: datetime | None, status: datetime | None
 ) -> Written:
     """Create a project; a key is made if none is given. Custom fields are looked at where they could be given."""
     fields = await governed.columns(tx, PROJECT, values) if "custom_fields" in values else dict(values)
-    fields["key"] = fields.get("key") or await next_key(tx)
+    fields["key"] = fields.get("key") or await next_key(tx, PROJECT)
     fields["time_zone"] = time_zone
     fields["start"] = wall_time(start, time_zone, "/start") or local_of(datetime.now(UTC), ZoneInfo(time_zone)).replace(
         second=0, microsecond=0

@@ -68,6 +68,20 @@ async def test_each_has_a_key_of_its_own_and_a_past(director: httpx2.AsyncClient
     assert (await made(director, kind))["key"] == key.replace("1", "2")
 
 
+@pytest.mark.parametrize(
+    ("kind", "prefix"),
+    [("customers", "CU"), ("portfolios", "PF"), ("programmes", "PG"), ("projects", "PRJ"), ("intake-requests", "RQ")],
+)
+async def test_keys_given_by_hand_are_passed_over(director: httpx2.AsyncClient, kind: str, prefix: str) -> None:
+    keys = []
+    for given in (f"{prefix}-1", None, f"{prefix}-3", f"{prefix}-4", None, None):
+        body = {"title" if kind == "intake-requests" else "name": "x"} | ({"key": given} if given else {})
+        answer = await director.post(f"/v1/{kind}", json=body)
+        assert answer.status_code == 201, answer.text
+        keys.append(answer.json()["key"])
+    assert keys == [f"{prefix}-{number}" for number in (1, 2, 3, 4, 5, 6)]
+
+
 async def test_portfolios_programmes_and_projects_are_found_by_what_is_said_of_them(
     director: httpx2.AsyncClient,
 ) -> None:
