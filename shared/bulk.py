@@ -13,7 +13,7 @@ _UPDATE: Final = """
   where o.organization_id = $1 and o.id = g.id returning o.*"""
 _WRITE: Final = """
 with given as (
-  select * from unnest($3::text[], $4::text[], {arrays}) as v(by_actor, for_request, {names})
+  select * from unnest($3::text[], $4::text[], $5::text[], {arrays}) as v(by_actor, for_request, with_reason, {names})
 ),
 changed as ({write}),
 written as (
@@ -23,7 +23,7 @@ written as (
 past as (
   insert into history
     (organization_id, entity, entity_id, version, root_id, actor, action, reason, correlation_id, data)
-  select $1, '{name}', w.id, w.version, w.root_id, g.by_actor, $2, null, g.for_request, w.image
+  select $1, '{name}', w.id, w.version, w.root_id, g.by_actor, $2, g.with_reason, g.for_request, w.image
   from written w join given g on g.id = w.id
 )
 select id, version, image::text as image from written
@@ -75,7 +75,7 @@ async def _write(
         sets=", ".join(f"{column} = g.{column}" for column in columns if column != "id"),
     )
     sql = _WRITE.format(
-        arrays=", ".join(f"${5 + number}::{entity.sql_type(column)}[]" for number, column in enumerate(columns)),
+        arrays=", ".join(f"${6 + number}::{entity.sql_type(column)}[]" for number, column in enumerate(columns)),
         names=names,
         write=statement,
         root=entity.root,
@@ -89,6 +89,7 @@ async def _write(
         action,
         [context.actor for context in contexts],
         [context.correlation_id for context in contexts],
+        [context.reason for context in contexts],
         *map(list, zip(*rows, strict=True)),
     )
     return [Image(row["id"], row["version"], row["image"]) for row in found]

@@ -165,6 +165,13 @@ class Transaction:
         """Return the same transaction on behalf of another context."""
         return replace(self, context=context)
 
+    def because(self, reason: str | None) -> "Transaction":
+        """Return the same transaction, whose writes history keeps with a reason that the body of a request gave.
+
+        Without one, that of its header `PMO-Reason` stands.
+        """
+        return self.under(replace(self.context, reason=reason or self.context.reason))
+
     async def close(self) -> None:
         """Run the closing writes, in one statement."""
         if not self.closing:

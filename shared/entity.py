@@ -299,7 +299,7 @@ async def write_many(
     if not rows:
         return []
     kinds = [entity.sql_type(column) for column in columns]
-    arrays = ", ".join(f"${4 + n}::{kind}[]" for n, kind in enumerate(kinds))
+    arrays = ", ".join(f"${5 + n}::{kind}[]" for n, kind in enumerate(kinds))
     names = ", ".join(columns)
     sets = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
     table = entity.table.name
@@ -317,12 +317,13 @@ written as (
 past as (
   insert into history
     (organization_id, entity, entity_id, version, root_id, actor, action, reason, correlation_id, data)
-  select $1, '{entity.name}', id, version, root_id, $2, '{action}', null, $3, image from written
+  select $1, '{entity.name}', id, version, root_id, $2, '{action}', $4, $3, image from written
 )
 select id, version, image::text as image from written
 """
     values = list(map(list, zip(*rows, strict=True)))
-    found = await tx.fetch(sql, tx.organization_id, tx.context.actor, tx.context.correlation_id, *values)
+    context = tx.context
+    found = await tx.fetch(sql, tx.organization_id, context.actor, context.correlation_id, context.reason, *values)
     return [Image(row["id"], row["version"], row["image"]) for row in found]
 
 
@@ -332,17 +333,18 @@ async def delete_many(tx: Transaction, entity: Entity, identifiers: Sequence[UUI
         return []
     rows = await tx.fetch(
         f"""
-with gone as (delete from {entity.table.name} where organization_id = $1 and id = any($4) returning *),
+with gone as (delete from {entity.table.name} where organization_id = $1 and id = any($5) returning *),
 past as (
   insert into history
     (organization_id, entity, entity_id, version, root_id, actor, action, reason, correlation_id, data)
-  select $1, '{entity.name}', id, version + 1, {entity.root}, $2, 'deleted', null, $3, null from gone
+  select $1, '{entity.name}', id, version + 1, {entity.root}, $2, 'deleted', $4, $3, null from gone
 )
 select id, version + 1 as version from gone
 """,
         tx.organization_id,
         tx.context.actor,
         tx.context.correlation_id,
+        tx.context.reason,
         list(identifiers),
     )
     return [(row["id"], row["version"]) for row in rows]

@@ -31,7 +31,7 @@ class VersionRead(Schema):
     action: Text
     """What was done: created, updated, deleted, or a fact such as approved."""
     reason: Text | None
-    """Why, as the caller said (`PMO-Reason`)."""
+    """Why, as the caller said: in the body where it has a reason, else in `PMO-Reason`."""
     request_id: Text
     """The request that made it; names it in the logs."""
     changed: list[Text]

@@ -282,11 +282,19 @@ class AssessmentExists(Conflict):
 
 
 class OwnRequest(Forbidden):
-    """Who asks does not decide, and nobody withdraws what another asked for."""
+    """Who asks neither assesses nor decides."""
 
     code, title = "own_request", "Who asked for it cannot decide it"
-    cause = "Somebody else than who requested it has to approve or reject it; only who requested it may withdraw it."
+    cause = "Somebody else than who asked for it has to assess it, and to approve or reject it."
     cure = "Have somebody else with the right decide."
+
+
+class NotOwnRequest(Forbidden):
+    """Nobody withdraws what another asked for."""
+
+    code, title = "not_own_request", "Only who asked for it can withdraw it"
+    cause = "What somebody else asked for can be decided, but not withdrawn."
+    cure = "Reject it, or have who asked for it withdraw it."
 
 
 class FormatNotAvailable(ValidationFailed):

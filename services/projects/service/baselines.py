@@ -13,7 +13,7 @@ from services.projects import repository
 from services.projects.domain.approval import Change
 from services.projects.domain.baselines import ALLOWED, BaselineStatus, Figures, Variance, variance
 from services.projects.entities import BASELINE, TASK
-from services.projects.errors import BaselineDecided, NothingToBaseline, OwnRequest, ScheduleHasProblem
+from services.projects.errors import BaselineDecided, NothingToBaseline, NotOwnRequest, OwnRequest, ScheduleHasProblem
 from services.projects.repository import baselines as rows
 from services.projects.service.approval import check_limit
 from services.projects.service.changes import PlanChanges
@@ -58,7 +58,7 @@ async def request_baseline(tx: Transaction, reference: str, own_only: str | None
     if present["start"] is None:
         raise NothingToBaseline
     written = await entity.create(
-        tx,
+        tx.because(reason),
         BASELINE,
         {
             "project_id": project_id,
@@ -94,16 +94,17 @@ async def decide_baseline(
     """Approve, reject or withdraw a baseline. Who asked for it may withdraw it, and nobody else may; others decide.
 
     An approved one takes the place of the one in force, which stays, with what it had to say of the new one. Raises
-    BaselineDecided, OwnRequest, AboveLimit.
+    BaselineDecided, OwnRequest, NotOwnRequest, AboveLimit.
     """
     project = await repository.locked_project(tx, reference, own_only)
     row = await rows.baseline_row(tx, project["id"], baseline_id)
     must_be(row["version"], expected)
     if decision.status not in ALLOWED[BaselineStatus(row["status"])]:
         raise BaselineDecided(f"It is {row['status']}.")
-    is_own = row["requested_by"] == tx.context.actor
-    if is_own is not (decision.status is BaselineStatus.WITHDRAWN):
-        raise OwnRequest
+    is_own, withdrawn = row["requested_by"] == tx.context.actor, decision.status is BaselineStatus.WITHDRAWN
+    if is_own is not withdrawn:
+        raise NotOwnRequest if withdrawn else OwnRequest
+    tx = tx.because(decision.reason)
     fields: dict[str, object] = {
         "status": decision.status,
         "decided_by": tx.context.actor,

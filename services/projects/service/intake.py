@@ -1,7 +1,7 @@
 """Use cases of requests for projects: submitted by one, assessed by several, decided by somebody else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from services.projects.errors import (
     IntakeDecided,
     KeyTaken,
     NotAssessed,
+    NotOwnRequest,
     OwnRequest,
     ReferenceInvalid,
 )
@@ -123,15 +124,16 @@ async def submit_request(tx: Transaction, reference: str, own_only: str | None, 
 async def withdraw_request(
     tx: Transaction, reference: str, own_only: str | None, expected: int, reason: str
 ) -> Written:
-    """Take a request back: who asked for it, or who submitted it. Raises OwnRequest for anybody else."""
+    """Take a request back: who asked for it, or who submitted it. Raises NotOwnRequest for anybody else."""
     row = await locked_request(tx, reference, own_only)
     must_be(row["version"], expected)
     _check_move(row, IntakeStatus.WITHDRAWN)
     if not _is_own(tx, row):
-        raise OwnRequest
-    reasoned = tx.under(replace(tx.context, reason=reason))
+        raise NotOwnRequest
     fields = {"status": IntakeStatus.WITHDRAWN}
-    return await entity.update(reasoned, INTAKE_REQUEST, row["id"], fields, expected=expected, fact="withdrawn")
+    return await entity.update(
+        tx.because(reason), INTAKE_REQUEST, row["id"], fields, expected=expected, fact="withdrawn"
+    )
 
 
 def _is_own(tx: Transaction, row: asyncpg.Record) -> bool:
@@ -175,7 +177,7 @@ async def decide_request(tx: Transaction, reference: str, expected: int, decisio
         "decided_at": datetime.now(UTC),
         "decision_reason": decision.reason,
     }
-    reasoned = tx.under(replace(tx.context, reason=decision.reason))
+    reasoned = tx.because(decision.reason)
     if decision.status is IntakeStatus.APPROVED:
         if row["score"] is None and await rows.criteria(tx):
             raise NotAssessed

@@ -1,7 +1,7 @@
 """Use cases of the life cycle: which moves there are, who may make them, and what stands in their way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -132,7 +132,7 @@ async def transition(
     """
     must_be(row["version"], expected)
     judged = await judge(tx, kind, row, principal, wanted)
-    reasoned = tx.under(replace(tx.context, reason=wanted.reason or tx.context.reason))
+    reasoned = tx.because(wanted.reason)
     await record_move(reasoned, kind, row, judged, wanted.reason)
     return await entity.update(reasoned, kind, row["id"], {"status": wanted.status}, expected=expected)
 

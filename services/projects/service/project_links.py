@@ -61,7 +61,9 @@ async def create_link(tx: Transaction, reference: str, own_only: str | None, val
         "requested_by": tx.context.actor,
     }
     try:
-        written = await entity.create(tx, PROJECT_LINK, fields, fact="created" if is_hard else "offered")
+        written = await entity.create(
+            tx.because(str(values["reason"])), PROJECT_LINK, fields, fact="created" if is_hard else "offered"
+        )
     except asyncpg.UniqueViolationError as error:
         raise ProjectLinkExists from error
     if is_hard:
@@ -90,7 +92,8 @@ async def decide_link(
         "decided_at": datetime.now(UTC),
         "decision_reason": decision.reason,
     }
-    written = await entity.update(tx, PROJECT_LINK, link_id, fields, expected=expected, fact=decision.state)
+    reasoned = tx.because(decision.reason)
+    written = await entity.update(reasoned, PROJECT_LINK, link_id, fields, expected=expected, fact=decision.state)
     if LinkState.ACCEPTED in {decision.state, LinkState(row["state"])}:
         await request_schedule(tx, row["project_id"], delay=0)
     return written

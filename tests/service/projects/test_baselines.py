@@ -96,12 +96,35 @@ async def test_who_asks_does_not_decide_and_nobody_else_withdraws(
     assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
     another = service.as_(organization, "pmo_manager", subject="another")
     refused = await decided(another, made, "withdrawn")
-    assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_own_request")
     withdrawn = await decided(director, made, "withdrawn")
     assert withdrawn.json()["status"] == "withdrawn"
     body, headers = {"decision": "approved", "reason": "late"}, {"If-Match": withdrawn.headers["etag"]}
     refused = await another.post(f"{made.headers['location']}/decisions", json=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (409, "baseline_decided")
+
+
+async def test_history_tells_why_each_thing_was_done(manager: httpx2.AsyncClient, director: httpx2.AsyncClient) -> None:
+    async def reasons(path: str) -> list[tuple[str, str]]:
+        return [(one["action"], one["reason"]) for one in (await director.get(f"{path}/history")).json()["items"]]
+
+    path = await planned(manager)
+    first = await taken(manager, path)
+    assert (await decided(director, first)).status_code == 200
+    dig = (await tasks(manager, path))["Dig"]
+    assert (await reasons(f"{path}/tasks/{dig['id']}"))[0] == ("updated", "agreed")
+    await change(manager, path, dig, duration_minutes=1440)
+    second, third, fourth = [await taken(manager, path, name) for name in ("After the storm", "Again", "Once more")]
+    assert (await decided(director, second)).status_code == 200
+    assert (await decided(director, third, "rejected")).status_code == 200
+    assert (await decided(manager, fourth, "withdrawn")).status_code == 200
+    asked = ("requested", "as agreed")
+    assert [await reasons(made.headers["location"]) for made in (first, second, third, fourth)] == [
+        [("superseded", "agreed"), ("approved", "agreed"), asked],
+        [("approved", "agreed"), asked],
+        [("rejected", "agreed"), asked],
+        [("withdrawn", "no longer"), asked],
+    ]
 
 
 async def test_a_project_manager_withdraws_what_they_asked_for(manager: httpx2.AsyncClient) -> None:

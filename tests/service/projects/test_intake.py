@@ -145,7 +145,7 @@ async def test_who_asks_neither_assesses_nor_decides(
     named = service.as_(organization, "pmo_director", subject="somebody else")
     assert codes(await decide(named, request, "approved")) == (403, "own_request")
     assert codes(await assess(named, request)) == (403, "own_request")
-    assert codes(await act(another, request, "withdrawal", another, reason="no")) == (403, "own_request")
+    assert codes(await act(another, request, "withdrawal", another, reason="no")) == (403, "not_own_request")
     assert (await decide(another, request, "approved")).status_code == 200
 
 
@@ -160,7 +160,8 @@ async def test_where_there_are_criteria_nothing_is_approved_unassessed(
     await assess(analysts[0], request, (fit, 5))
     assert (await decide(director, request, "approved")).json()["status"] == "approved"
     assert codes(await decide(director, request, "rejected")) == (409, "intake_decided")
-    refused = await manager.patch(f"{PATH}/RQ-1", json={"title": "Other"}, headers={"If-Match": '"5"'})
+    tag = f'"{(await present(director, request))["version"]}"'
+    refused = await manager.patch(f"{PATH}/RQ-1", json={"title": "Other"}, headers={"If-Match": tag})
     assert codes(refused) == (409, "intake_decided")
 
 

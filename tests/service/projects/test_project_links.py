@@ -290,7 +290,13 @@ async def test_a_soft_link_waits_for_the_word_of_the_other_side(
     )
     assert back.json()["state"] == "withdrawn"
     history = (await taker.get(f"{there}/history")).json()["items"]
-    assert [item["action"] for item in history] == ["refused", "accepted", "offered", "accepted", "offered"]
+    assert [(item["action"], item["reason"]) for item in history] == [
+        ("refused", "too late for us"),
+        ("accepted", "fits"),
+        ("offered", None),
+        ("accepted", "fits"),
+        ("offered", "The cranes stand on it."),
+    ]
     database = await Database.connect(settings.database_url, size=1)
     try:
         kinds = [kind for kind, _ in await recorded(database, organization) if ".project_link." in kind]
