@@ -13,6 +13,7 @@ from typing import Final
 
 from services.projects.domain.conventions import MICROSOFT_PROJECT, Conventions, LagCalendar
 from services.projects.domain.ev_techniques import EvTechnique
+from services.projects.domain.progress import PercentCompleteType
 from shared.working_time import WorkingCalendar
 
 
@@ -141,6 +142,13 @@ class Task:
     baseline: Baseline | None = None
     baselines: Mapping[int, Baseline] = field(default_factory=dict)  # the other ten of a file, by number
     guid: str | None = None  # the same row's in every copy of the file; of rows of our own our id
+
+    @property
+    def percent_complete_type(self) -> PercentCompleteType:
+        """Which percent its progress is told by."""
+        if self.uses_physical_percent:
+            return PercentCompleteType.PHYSICAL
+        return PercentCompleteType.UNITS if self.uses_units_percent else PercentCompleteType.DURATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.projects.domain.ev_techniques import technique_text
 from services.projects.domain.fields import Row, label
-from services.projects.domain.plan import LagUnit, Link, LinkType, Plan, Task
-from services.projects.domain.progress import PercentCompleteType
+from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import Schedule
 from services.projects.domain.workbook_writing import Cell
 from shared.working_time import instant_of
@@ -79,18 +78,11 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             task.actual_finish, task.cost, task.actual_cost, task.fixed_cost, task.work_minutes,
             task.physical_percent_complete, task.priority, task.is_elapsed_duration, task.is_active, task.is_manual,
             task.start, task.finish, safe(";".join(shares.get(task.source_id, ()))), task.guid,
-            str(task.activity_type), str(percent_type_of(task)), task.percent_work_complete,
+            str(task.activity_type), str(task.percent_complete_type), task.percent_work_complete,
             str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
             technique_text(task.ev_technique),
         ]  # fmt: skip
-
-
-def percent_type_of(task: Task) -> PercentCompleteType:
-    """Which percent a task's progress is told by."""
-    if task.uses_physical_percent:
-        return PercentCompleteType.PHYSICAL
-    return PercentCompleteType.UNITS if task.uses_units_percent else PercentCompleteType.DURATION
 
 
 def safe(text: str) -> str:

@@ -12,7 +12,7 @@ from services.projects.service import conversion
 from shared.testing.cases import cases
 from tests.service.projects.test_exports import export, links_of, schedule_of
 from tests.service.projects.test_imports import EXAMPLE, imported
-from tests.service.projects.test_tables import actions
+from tests.service.projects.test_tables import FULL, KINDS, actions, rows, table
 
 FILES = {
     "mpxj_fixtures/mpxrecurring.mpx": 0,
@@ -52,6 +52,20 @@ async def test_a_file_of_another_tool_becomes_a_project_and_again_changes_nothin
     again = (await imported(director, content, kind=kind))["result"]
     assert (again["project_id"], again["position"]) == (first["project_id"], first["position"])
     assert actions(again) <= {"unchanged", "skipped"}
+
+
+@needs_java
+async def test_custom_fields_of_ours_are_some_to_mpxj_and_come_back_from_it(director: httpx2.AsyncClient) -> None:
+    project = (await table(director, FULL))["project_id"]
+    path = f"/v1/projects/{project}"
+    before = {task["source_id"]: task for task in await rows(director, f"{path}/tasks")}
+    file = await conversion.converted((await export(director, project, "mspdi")).content, "xml")
+    other = (await director.post("/v1/projects", json={"name": "Elsewhere", "currency": "USD"})).json()["id"]
+    assert (await imported(director, file, f"&project_id={other}"))["status"] == "succeeded"
+    there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{other}/tasks")}
+    dates = ("secondary_constraint_date", "expected_finish")
+    for uid, task in before.items():
+        assert [there[uid][each] for each in (*KINDS, *dates)] == [task[each] for each in (*KINDS, *dates)]
 
 
 @needs_java

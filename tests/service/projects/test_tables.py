@@ -137,7 +137,7 @@ secondary_constraint_date,expected_finish,leveling_delay_minutes,ev_technique,is
 """
 
 
-async def test_kinds_second_constraints_and_techniques_are_kept_until_a_column_says_else(
+async def test_kinds_second_constraints_and_techniques_are_kept_by_tables_and_microsoft_project_until_they_say_else(
     director: httpx2.AsyncClient,
 ) -> None:
     project = (await table(director, FULL))["project_id"]
@@ -161,6 +161,14 @@ async def test_kinds_second_constraints_and_techniques_are_kept_until_a_column_s
     assert actions(await table(director, file, project_id=project)) == {"unchanged"}
     copy = (await table(director, file))["project_id"]
     there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{copy}/tasks")}
+    assert there["4"]["ev_technique"] == {"kind": "apportioned", "base_task_id": there["1"]["id"]}
+    for task in (dig, watch, gate):
+        assert [there[task["source_id"]][each] for each in KINDS] == [task[each] for each in KINDS]
+    file = (await director.get(f"{path}/export?format=mspdi")).content
+    assert actions((await imported(director, file, f"&project_id={project}"))["result"]) == {"unchanged"}
+    other = (await director.post("/v1/projects", json={"name": "Elsewhere", "currency": "USD"})).json()["id"]
+    assert (await imported(director, file, f"&project_id={other}"))["status"] == "succeeded"
+    there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{other}/tasks")}
     assert there["4"]["ev_technique"] == {"kind": "apportioned", "base_task_id": there["1"]["id"]}
     for task in (dig, watch, gate):
         assert [there[task["source_id"]][each] for each in KINDS] == [task[each] for each in KINDS]

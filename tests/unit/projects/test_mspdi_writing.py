@@ -1,6 +1,8 @@
 """Writing Microsoft Project XML: what is written is read again as the same plan, and carries the schedule."""
 
+import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -9,7 +11,7 @@ import pytest
 
 from services.projects.domain.mspdi import read_mspdi
 from services.projects.domain.mspdi.writing import mspdi_text
-from services.projects.domain.plan import ConstraintType
+from services.projects.domain.plan import ActivityType, ConstraintType
 from services.projects.domain.schedule import critical_path
 from services.projects.domain.tables import csv_lines, icalendar_lines, safe
 from tests.unit.projects.mspdi_support import read, real_files, task
@@ -37,10 +39,54 @@ def test_text_of_a_plan_is_no_markup_of_its_file() -> None:
     assert again.tasks[0].name == "</Name><Evil/>&amp;"
 
 
-def test_a_mandatory_constraint_is_written_as_the_nearest_that_the_format_has() -> None:
+def test_a_mandatory_constraint_is_written_as_the_nearest_that_the_format_has_until_that_is_changed() -> None:
     plan = read(task(1, Duration="PT8H0M0S", ConstraintType=2, ConstraintDate="2026-03-04T08:00:00"))
     mandatory = replace(plan, tasks=(replace(plan.tasks[0], constraint_type=ConstraintType.MANDATORY_START),))
-    assert read_mspdi([mspdi_text(mandatory, critical_path(plan)).encode()]).tasks == plan.tasks
+    text = mspdi_text(mandatory, critical_path(plan))
+    assert "<ConstraintType>2</ConstraintType>" in text
+    assert read_mspdi([text.encode()]).tasks == mandatory.tasks
+    changed = text.replace("<ConstraintType>2</ConstraintType>", "<ConstraintType>4</ConstraintType>")
+    assert read_mspdi([changed.encode()]).tasks[0].constraint_type is ConstraintType.START_NO_EARLIER_THAN
+
+
+def attribute(number: int, value: str) -> str:
+    return f"<ExtendedAttribute><FieldID>{number}</FieldID><Value>{value}</Value></ExtendedAttribute>"
+
+
+def written_with(*values: str) -> str:
+    """A file of a finish milestone, with other values of its custom fields."""
+    plan = read(task(1, Duration="PT0H0M0S", Milestone=1))
+    (one,) = plan.tasks
+    gate = replace(one, activity_type=ActivityType.FINISH_MILESTONE, expected_finish=plan.start)
+    text = mspdi_text(replace(plan, tasks=(gate,)), critical_path(plan)).replace(">\n", ">")
+    text = re.sub(r">\s+<", "><", text)
+    head, tail = text.split("<Tasks>")
+    bare = re.sub(r"<ExtendedAttribute>.*?</ExtendedAttribute>", "", tail)
+    return f"{head}<Tasks>{bare.replace('</Task>', ''.join(values) + '</Task>')}"
+
+
+def test_custom_fields_are_known_by_their_aliases_and_a_bad_value_is_reported_and_left_out() -> None:
+    kind, date = attribute(188744016, "finish_milestone"), attribute(188743953, "2026-03-05T17:00:00")
+    good = read_mspdi([written_with(kind, date).encode()])
+    assert (good.tasks[0].activity_type, good.skipped) == (ActivityType.FINISH_MILESTONE, ())
+    assert good.tasks[0].expected_finish == datetime.fromisoformat("2026-03-05T17:00")
+    bad = read_mspdi([written_with(attribute(188744016, "hammock"), attribute(188743953, "soon")).encode()])
+    assert (bad.tasks[0].activity_type, bad.tasks[0].expected_finish) == (ActivityType.TASK, None)
+    assert [(each.source_id, each.code) for each in bad.skipped] == [("1", "invalid_field")] * 2
+    of_others = written_with(kind, date).replace("PMO activity type", "Phase")
+    assert read_mspdi([of_others.encode()]).tasks[0].activity_type is ActivityType.TASK
+    moved = written_with(attribute(7, "finish_milestone")).replace("<FieldID>188744016<", "<FieldID>7<")
+    assert read_mspdi([moved.encode()]).tasks[0].activity_type is ActivityType.FINISH_MILESTONE
+
+
+def test_work_that_was_a_milestone_is_none_any_more() -> None:
+    file = written_with(attribute(188744016, "finish_milestone")).replace("PT0H0M0S", "PT8H0M0S")
+    assert read_mspdi([file.encode()]).tasks[0].activity_type is ActivityType.TASK
+
+
+def test_a_plan_of_microsoft_project_has_no_custom_fields_of_ours() -> None:
+    plan = read(task(1, Duration="PT8H0M0S"))
+    assert "ExtendedAttribute" not in mspdi_text(plan, critical_path(plan))
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1"])

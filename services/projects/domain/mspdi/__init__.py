@@ -26,6 +26,8 @@ def read_mspdi(chunks: Iterable[bytes]) -> Plan:
     calendars, tasks, resources = CalendarReader(report), TaskReader(report), ResourceReader(report)
     for name, row in read_rows(chunks, reader):
         match name:
+            case "ExtendedAttribute":
+                tasks.attributes.define(row)
             case "Calendar":
                 calendars.read(row)
             case "Task":

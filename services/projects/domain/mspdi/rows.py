@@ -42,6 +42,7 @@ _TASK: Final[Shape] = {
     **_texts("ConstraintDate Deadline IgnoreResourceCalendar LevelingDelay PercentComplete PercentWorkComplete"),
     **_texts("PhysicalPercentComplete EarnedValueMethod ActualStart ActualFinish ActualDuration RemainingDuration"),
     **_texts("Stop Resume Work ActualWork RemainingWork FixedCost Cost ActualCost"),
+    "ExtendedAttribute": _texts("FieldID Value"),
     "Baseline": _texts("Number Start Finish Duration Work Cost"),
     "PredecessorLink": _texts("PredecessorUID Type LinkLag LagFormat CrossProject"),
 }
@@ -57,6 +58,7 @@ _PROJECT: Final[Shape] = {
     **_texts("GUID Name Title StartDate FinishDate StatusDate CurrentDate CurrencyCode CurrencySymbol CalendarUID"),
     **_texts("ScheduleFromStart CriticalSlackLimit MinutesPerDay MinutesPerWeek DaysPerMonth DefaultTaskEVMethod"),
     **_texts("HonorConstraints MultipleCriticalPaths SplitsInProgressTasks"),
+    "ExtendedAttributes": {"ExtendedAttribute": _texts("FieldID Alias")},
     "Calendars": {"Calendar": _CALENDAR},
     "Tasks": {"Task": _TASK},
     "Resources": {"Resource": _RESOURCE},

@@ -20,6 +20,7 @@ from services.projects.domain.fields import (
     percent,
 )
 from services.projects.domain.links import settle_links
+from services.projects.domain.mspdi.attributes import AttributeReader
 from services.projects.domain.mspdi.values import minutes, moment, money
 from services.projects.domain.plan import Baseline, ConstraintType, LagUnit, Link, LinkType, Task
 from services.projects.domain.xml_guard import PlanFileError
@@ -65,6 +66,7 @@ class TaskReader:
 
     def __init__(self, report: Report) -> None:
         self._report = report
+        self.attributes = AttributeReader(report)
         self._tasks: dict[str, Task] = {}
         self._external: set[str] = set()
         self._subprojects: set[str] = set()
@@ -121,7 +123,7 @@ class TaskReader:
             constraint = 0
         wbs = label(row, "WBS") or label(row, "OutlineNumber")
         baselines = _baselines(row)
-        return Task(
+        task = Task(
             source_id=uid,
             position=len(self._tasks),
             name=label(row, "Name", "" if level == 0 else f"Task {uid}"),
@@ -165,6 +167,7 @@ class TaskReader:
             baselines=baselines,
             guid=guid(row, "GUID"),
         )
+        return self.attributes.completed(task, row.rows.get("ExtendedAttribute", ()))
 
     def _settled(self, task: Task, has_children: bool, calendars: Mapping[str, object]) -> Task:
         is_summary = has_children or (task.outline_level == 0 and task.is_summary)

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from services.projects.domain.conventions import ProgressMode
 from services.projects.domain.ev_techniques import PercentComplete
+from services.projects.domain.mspdi.attributes import ATTRIBUTES, MANDATORY, attributes_of
 from services.projects.domain.plan import (
     Assignment,
     Baseline,
@@ -41,10 +42,7 @@ LAG_FORMATS: Final = {
     LagUnit.PERCENT: 19,
     LagUnit.ELAPSED_PERCENT: 20,
 }
-CONSTRAINTS: Final = {kind: number for number, kind in enumerate(ConstraintType)} | {
-    ConstraintType.MANDATORY_START: 2,
-    ConstraintType.MANDATORY_FINISH: 3,
-}
+CONSTRAINTS: Final = {kind: number for number, kind in enumerate(ConstraintType)}
 SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 HEADER: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
@@ -109,6 +107,8 @@ def mspdi_pieces(plan: Plan, schedule: Schedule, name: str = "plan.xml") -> Iter
     }
     yield f'{HEADER}<Project xmlns="http://schemas.microsoft.com/project">\n'
     yield _indented(_fields(header), 1)
+    if definitions := _definitions(plan.tasks):
+        yield _indented(_section("ExtendedAttributes", [definitions]), 1)
     for section, elements in sections.items():
         yield f"  <{section}>\n"
         for element in elements:
@@ -167,7 +167,7 @@ def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str
         else _duration(task.remaining_duration_minutes),
         "RemainingCost": _hundredths(task.cost - task.actual_cost),
         "RemainingWork": _duration(task.remaining_work_minutes),
-        "ConstraintType": CONSTRAINTS[task.constraint_type],
+        "ConstraintType": CONSTRAINTS[MANDATORY.get(task.constraint_type, task.constraint_type)],
         "CalendarUID": task.calendar_source_id or "-1",
         "ConstraintDate": task.constraint_date,
         "Deadline": task.deadline,
@@ -177,7 +177,25 @@ def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str
         "PhysicalPercentComplete": task.physical_percent_complete,
         "EarnedValueMethod": _earns_physically(task),
     }
-    return _element("Task", _fields(fields) + "".join(map(_link, links)) + _baselines(task))
+    more = _attributes(task) + _baselines(task)
+    return _element("Task", _fields(fields) + "".join(map(_link, links)) + more)
+
+
+def _definitions(tasks: Iterable[Task]) -> str:
+    """The custom fields that the tasks use, if they use any."""
+    used = {each for task in tasks for each in attributes_of(task, earns_physically=_earns_physically(task))}
+    return "".join(
+        _element("ExtendedAttribute", {"FieldID": each.number, "FieldName": each.name, "Alias": each.alias})
+        for each in ATTRIBUTES
+        if each in used
+    )
+
+
+def _attributes(task: Task) -> str:
+    stated = attributes_of(task, earns_physically=_earns_physically(task))
+    return "".join(
+        _element("ExtendedAttribute", {"FieldID": each.number, "Value": value}) for each, value in stated.items()
+    )
 
 
 def _link(link: Link) -> str:
