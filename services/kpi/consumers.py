@@ -5,10 +5,11 @@ among many changes of a plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.kpi.models import CalendarRow, ProgressRow, ProjectRow, TaskRow, table
+from services.kpi.models import CalendarRow, ProgressRow, ProjectRow, TaskPastRow, TaskRow, table
 from services.kpi.repository import facts
 from services.kpi.repository.facts import ProjectFact, TaskFact
 from services.kpi.service.evaluation import EVALUATE
@@ -50,13 +51,20 @@ async def delete_projects(tx: Transaction, events: Sequence[ReadEvent[Deleted]])
 
 async def keep_tasks(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
     """Keep tasks as they are now."""
-    await facts.store_tasks(tx, (each.data.after.fact(each.data.id, each.data.version) for each in events))
+    await facts.store_tasks(tx, (_task(each) for each in events))
     await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
+def _task(told: ReadEvent[TaskChanged]) -> TaskFact:
+    return told.data.after.fact(told.data.id, told.data.version, told.event.time)
+
+
 async def delete_tasks(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
-    """Forget tasks and what was stated of them."""
-    deleted = (TaskFact(each.event.aggregate_id, each.data.id, each.data.version, is_deleted=True) for each in events)
+    """Let tasks count no more from now on."""
+    deleted = (
+        TaskFact(each.event.aggregate_id, each.data.id, each.data.version, each.event.time, is_deleted=True)
+        for each in events
+    )
     await facts.store_tasks(tx, deleted)
     await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
@@ -70,7 +78,7 @@ async def keep_progress(tx: Transaction, events: Sequence[ReadEvent[TaskProgress
 async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]]) -> None:
     """Keep imported plans, piece by piece, and the progress that they state."""
     for each in events:
-        tasks = await _keep_changes(tx, each.data)
+        tasks = await _keep_changes(tx, each.data, each.event.time)
         stated = (
             item.after.progress(item.id, each.data.progress_at, each.event.version)
             for item in tasks
@@ -83,19 +91,20 @@ async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]])
 async def keep_changes(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]) -> None:
     """Keep what changed in plans at once, piece by piece."""
     for each in events:
-        await _keep_changes(tx, each.data)
+        await _keep_changes(tx, each.data, each.event.time)
         stated = (item.after.fact(each.event.version) for item in each.data.items if isinstance(item, ProgressItem))
         await facts.store_progress(tx, stated)
     await _evaluate_whole(tx, events)
 
 
-async def _keep_changes(tx: Transaction, plan: PlanChanged) -> list[TaskItem]:
+async def _keep_changes(tx: Transaction, plan: PlanChanged, told_at: datetime) -> list[TaskItem]:
     project_id = plan.project.id
+    since = plan.since(told_at)
     await facts.store_projects(tx, [plan.project.fact])
     calendars = [item for item in plan.items if isinstance(item, CalendarItem) and item.action != "unchanged"]
     tasks = [item for item in plan.items if isinstance(item, TaskItem) and item.action != "unchanged"]
     await facts.store_calendars(tx, (item.fact(project_id) for item in calendars))
-    await facts.store_tasks(tx, (item.fact(project_id) for item in tasks))
+    await facts.store_tasks(tx, (item.fact(project_id, since) for item in tasks))
     return tasks
 
 
@@ -134,6 +143,7 @@ PROJECTION: Final = Projection(
         Kept(table(ProjectRow), "id", "project", ignored=frozenset({"plan"})),
         Kept(table(CalendarRow), "project_id", "calendar"),
         Kept(table(TaskRow), "project_id", "task"),
+        Kept(table(TaskPastRow), "project_id"),
         Kept(table(ProgressRow), "project_id"),
     ),
     redo=_evaluate_anew,

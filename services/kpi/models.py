@@ -1,5 +1,8 @@
 """The tables of kpi: its own copy of what projects' events tell, and what was last published of it.
 
+Beside what holds now stands what held before, as far as metrics of past instants depend on it: each state with the
+instant `since` which it counts.
+
 Money is in minor units of the project's currency, local wall time in minutes as in `shared.working_time`.
 """
 
@@ -57,21 +60,13 @@ class CalendarRow(Known, table=True):
     definition: str = Field(sa_type=JSON)
 
 
-class TaskRow(Known, table=True):
+class TaskState(Base):
     """A task; only leaves count, and in the baseline are those with a baseline cost (0 too): they have both dates."""
 
-    __tablename__ = "task"
-    __table_args__ = (
-        Index("ix_task_leaf", "organization_id", "project_id", "id", postgresql_where=text("is_leaf")),
-        Index(
-            "ix_task_achieved",
-            "organization_id",
-            "project_id",
-            "achieved_at",
-            postgresql_where=text("achieved_at is not null"),
-        ),
-    )
+    id: UUID = Field(primary_key=True)
+    version: int
     project_id: UUID
+    since: datetime = Field(sa_type=DateTime(timezone=True), sa_column_kwargs={"server_default": text("'epoch'")})
     is_leaf: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     is_elapsed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     calendar_id: UUID | None = None
@@ -85,7 +80,32 @@ class TaskRow(Known, table=True):
     planned_units: Decimal | None = None
     base_task_id: UUID | None = None
     milestones: str | None = Field(default=None, sa_type=JSON)  # [[weight, achieved at or null], …]
-    achieved_at: datetime | None = instant(default=None)  # the last of them
+
+
+class TaskRow(TaskState, Known, table=True):
+    """A task as it is now."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        Index("ix_task_leaf", "organization_id", "project_id", "id", postgresql_where=text("is_leaf")),
+        Index(
+            "ix_task_achieved",
+            "organization_id",
+            "project_id",
+            "achieved_at",
+            postgresql_where=text("achieved_at is not null"),
+        ),
+    )
+    achieved_at: datetime | None = instant(default=None)  # the last of its milestones
+
+
+class TaskPastRow(TaskState, table=True):
+    """A task as it was until another state, in what metrics depend on, took the place of this one."""
+
+    __tablename__ = "task_past"
+    __table_args__ = (Index("ix_task_past_project", "organization_id", "project_id"),)
+    version: int = Field(primary_key=True)
+    until: datetime = instant()
 
 
 class ProgressRow(Base, table=True):

@@ -41,6 +41,11 @@ async def get_kpis(
     none), a fact of progress from its `at`; of each task the latest fact up to `as_of` counts that says something of
     what it earns by. Each task earns by its technique, or by that of its project. Leaf tasks alone are added up,
     inactive ones not. An undefined figure is null with its reason.
+
+    Without `as_of` the tasks count as they are now. With it they count as they were at that instant: those that there
+    were, with their baselines and techniques of then, and no matter what became of them. A change counts from when it
+    was made, an imported plan from its status date if that is earlier; instants before the first baseline are
+    measured against that.
     """
     kpis = await metrics_at(call.tx, project_id, call.own_only, as_of, datetime.now(UTC))
     body = orjson.dumps(kpis.as_json())

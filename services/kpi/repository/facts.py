@@ -1,5 +1,9 @@
-"""Storing what events told: the newest version of an entity wins, and what is deleted never comes back."""
+"""Storing what events told: the newest version of an entity wins, and what is deleted never comes back.
 
+What metrics of past instants depend on is kept beside when something else takes its place.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -40,11 +44,12 @@ class CalendarFact:
 
 @dataclass(frozen=True, slots=True)
 class TaskFact:
-    """A version of a task."""
+    """A version of a task, and since when it counts."""
 
     project_id: UUID
     id: UUID
     version: int
+    since: datetime
     is_deleted: bool = False
     is_leaf: bool = False
     is_elapsed: bool = False
@@ -90,6 +95,18 @@ def newest(facts: Iterable[Fact]) -> list[Fact]:
     return list(by_id.values())
 
 
+def successive(facts: Iterable[Fact]) -> list[list[Fact]]:
+    """Return facts in rounds to be stored one after the other: each has one version of an entity, older ones first."""
+    rounds: list[list[Fact]] = []
+    seen: Counter[UUID] = Counter()
+    for fact in sorted(facts, key=lambda each: each.version):
+        if seen[fact.id] == len(rounds):
+            rounds.append([])
+        rounds[seen[fact.id]].append(fact)
+        seen[fact.id] += 1
+    return rounds
+
+
 def last_stated(facts: Iterable[ProgressFact]) -> list[ProgressFact]:
     """Return one fact per task and instant: the last stated; a cost stated before it for the same instant holds."""
     found: dict[tuple[UUID, datetime], ProgressFact] = {}
@@ -125,7 +142,7 @@ with put as (
 )
 select id from put where is_deleted
 """
-_PARTS: Final = ("task", "calendar", "progress")
+_PARTS: Final = ("task", "task_past", "calendar", "progress")
 
 
 async def store_projects(tx: Transaction, facts: Iterable[ProjectFact]) -> None:
@@ -178,59 +195,73 @@ _PLACED: Final = ("is_leaf", "is_elapsed", "calendar_id", "baseline_start", "bas
 """What the baseline, and how it is earned, follow from."""
 _KEPT: Final = (*_PLACED, "actual_finish", "achieved_at")
 _COLUMNS: Final = ", ".join(_KEPT)
+_PAST: Final = (*_PLACED, "actual_finish")
 
 
-def _each(alias: str) -> str:
+_WEIGHTS: Final = (
+    "(select array_agg(m->>0 order by place) from json_array_elements({0}) with ordinality as m(m, place))"
+)
+
+
+def _each(alias: str, milestones: str = "{0}::text") -> str:
     """The columns that a plan follows from; JSON has no equality of its own."""
-    return ", ".join(f"{alias}.{name}" + "::text" * (name == "milestones") for name in _PLACED)
+    columns = {name: f"{alias}.{name}" for name in _PLACED}
+    return ", ".join(({**columns, "milestones": milestones.format(columns["milestones"])}).values())
 
 
+# What milestones weigh is part of what holds at an instant; which are achieved is progress, with instants of its own.
+_SUPERSEDES: Final = (
+    f"(excluded.is_leaf or o.is_leaf) and ({_each('excluded', _WEIGHTS)}) is distinct from ({_each('o', _WEIGHTS)})"
+)
 _TASKS: Final = f"""
 with given as (
-  select v.* from unnest($2::uuid[], $3::uuid[], $4::int[], $5::bool[], $6::bool[], $7::bool[], $8::uuid[], $9::int[],
-                         $10::int[], $11::bigint[], $12::text[], $13::text[], $14::int[], $15::numeric[], $16::uuid[],
-                         $17::json[], $18::int[], $19::timestamptz[])
-    as v(project_id, id, version, is_deleted, {_COLUMNS})
+  select v.* from unnest($2::uuid[], $3::uuid[], $4::int[], $5::timestamptz[], $6::bool[], $7::bool[], $8::bool[],
+                         $9::uuid[], $10::int[], $11::int[], $12::bigint[], $13::text[], $14::text[], $15::int[],
+                         $16::numeric[], $17::uuid[], $18::json[], $19::int[], $20::timestamptz[])
+    as v(project_id, id, version, since, is_deleted, {_COLUMNS})
   {_ALIVE}
 ),
 before as (
   select t.* from task t join given g on g.id = t.id where t.organization_id = $1
 ),
 put as (
-  insert into task as o (organization_id, project_id, id, version, is_deleted, {_COLUMNS})
+  insert into task as o (organization_id, project_id, id, version, since, is_deleted, {_COLUMNS})
   select $1, g.* from given g
   on conflict (organization_id, id) do update
   set version = excluded.version, is_deleted = excluded.is_deleted,
+      since = case when {_SUPERSEDES} then excluded.since else o.since end,
       {", ".join(f"{name} = excluded.{name}" for name in _KEPT)}
   where o.version < excluded.version and not o.is_deleted
-  returning project_id, id, is_deleted, {_COLUMNS}
+  returning project_id, id, since, {_COLUMNS}
+),
+past as (
+  insert into task_past (organization_id, project_id, id, version, since, until, {", ".join(_PAST)})
+  select $1, b.project_id, b.id, b.version, b.since, n.since, {", ".join(f"b.{name}" for name in _PAST)}
+  from before b join put n on n.id = b.id
+  where b.since < n.since
 ),
 changed as (
   select distinct n.project_id from put n left join before b on b.id = n.id
   where (n.is_leaf or b.is_leaf) and ({_each("n")}) is distinct from ({_each("b")})
-),
-replanned as (
-  update project p set plan = gen_random_uuid() from changed c where p.organization_id = $1 and p.id = c.project_id
 )
-delete from progress f using put n where f.organization_id = $1 and f.task_id = n.id and n.is_deleted
+update project p set plan = gen_random_uuid() from changed c where p.organization_id = $1 and p.id = c.project_id
 """
 
 
 async def store_tasks(tx: Transaction, facts: Iterable[TaskFact]) -> None:
-    """Store versions of tasks; a project's plan changes only if its baseline may."""
-    found = newest(facts)
-    if not found:
-        return
-    baselines = [fact.baseline for fact in found]
-    await tx.execute(
-        _TASKS,
-        tx.organization_id,
-        *_columns(found, "project_id", "id", "version", "is_deleted", "is_leaf", "is_elapsed", "calendar_id"),
-        [None if baseline is None else baseline.start for baseline in baselines],
-        [None if baseline is None else baseline.finish for baseline in baselines],
-        [None if baseline is None else baseline.cost for baseline in baselines],
-        *_columns(found, *_KEPT[_KEPT.index("technique") :]),
-    )
+    """Store versions of tasks, one after the other; a project's plan changes only if its baseline may."""
+    for found in successive(facts):
+        baselines = [fact.baseline for fact in found]
+        await tx.execute(
+            _TASKS,
+            tx.organization_id,
+            *_columns(found, "project_id", "id", "version", "since", "is_deleted"),
+            *_columns(found, "is_leaf", "is_elapsed", "calendar_id"),
+            [None if baseline is None else baseline.start for baseline in baselines],
+            [None if baseline is None else baseline.finish for baseline in baselines],
+            [None if baseline is None else baseline.cost for baseline in baselines],
+            *_columns(found, *_KEPT[_KEPT.index("technique") :]),
+        )
 
 
 _LATER: Final = "when excluded.stated >= o.stated"
@@ -242,9 +273,7 @@ select $1, v.*
 from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], $8::int[], $9::int[],
             $10::int[], $11::numeric[], $12::int[])
   as v(project_id, task_id, at, stated, actual_cost, cost_stated, {", ".join(_STATED)})
-{_ALIVE} and not exists (
-  select from task t where t.organization_id = $1 and t.id = v.task_id and t.is_deleted
-)
+{_ALIVE}
 on conflict (organization_id, task_id, at) do update
 set {", ".join(f"{name} = case {_LATER} then excluded.{name} else o.{name} end" for name in _STATED)},
     stated = greatest(o.stated, excluded.stated),

@@ -10,6 +10,7 @@ import orjson
 
 from services.kpi.domain.earning import Earning, apportioned_to
 from services.kpi.domain.plan import PlanRows
+from services.kpi.repository.states import leaf, leaves
 from shared.db import Transaction
 from shared.errors import NotFound
 from shared.types import as_uuid
@@ -78,19 +79,20 @@ order by p.at limit 1
     return None if row is None else row["at"]
 
 
-_PLAN: Final = """
+def _plan_by(then: str | None = None) -> str:
+    return f"""
 select p.plan, p.calendar_id, t.*,
        (select json_object_agg(c.id, c.definition) from calendar c
         where c.organization_id = $1 and c.project_id = $2 and not c.is_deleted)::text as calendars
 from project p
 cross join lateral (
-  select coalesce(array_agg(t.baseline_cost order by t.id) filter (where t.in_baseline), '{}') as cost,
-         coalesce(array_agg(t.baseline_start order by t.id) filter (where t.in_baseline), '{}') as start,
-         coalesce(array_agg(t.baseline_finish order by t.id) filter (where t.in_baseline), '{}') as finish,
-         coalesce(array_agg(t.calendar_id order by t.id) filter (where t.in_baseline), '{}') as calendar,
-         coalesce(array_agg(t.is_elapsed order by t.id) filter (where t.in_baseline), '{}') as is_elapsed,
+  select coalesce(array_agg(t.baseline_cost order by t.id) filter (where t.in_baseline), '{{}}') as cost,
+         coalesce(array_agg(t.baseline_start order by t.id) filter (where t.in_baseline), '{{}}') as start,
+         coalesce(array_agg(t.baseline_finish order by t.id) filter (where t.in_baseline), '{{}}') as finish,
+         coalesce(array_agg(t.calendar_id order by t.id) filter (where t.in_baseline), '{{}}') as calendar,
+         coalesce(array_agg(t.is_elapsed order by t.id) filter (where t.in_baseline), '{{}}') as is_elapsed,
          coalesce(array_agg(coalesce(t.technique = 'level_of_effort', false) order by t.id)
-                    filter (where t.in_baseline), '{}') as is_effort,
+                    filter (where t.in_baseline), '{{}}') as is_effort,
          (json_agg(json_build_array(t.id, t.base_task_id, coalesce(t.baseline_cost, 0)))
             filter (where t.technique = 'apportioned'))::text as apportioned,
          count(*) filter (
@@ -99,19 +101,26 @@ cross join lateral (
          count(*) filter (
            where coalesce(t.technique, p.technique) is null
               or t.technique = 'apportioned' and not exists (
-                   select from task b where b.organization_id = $1 and b.id = t.base_task_id and b.is_leaf
+                   select from {leaf("t.base_task_id", then)} b
                  )
          )::int as without_technique
-  from (select k.*, k.baseline_cost is not null as in_baseline from task k) t
-  where t.organization_id = $1 and t.project_id = $2 and t.is_leaf
+  from (select k.*, k.baseline_cost is not null as in_baseline from {leaves(then)} k) t
 ) t
 where p.organization_id = $1 and p.id = $2
 """
 
 
-async def plan(tx: Transaction, project_id: UUID) -> tuple[UUID, PlanRows]:
-    """Return what a project's baseline is compiled from, and which state of the plan that is; raises NotFound."""
-    row = await tx.fetchrow(_PLAN, tx.organization_id, project_id)
+_PLAN: Final = _plan_by()
+_PLAN_THEN: Final = _plan_by("$3")
+
+
+async def plan(tx: Transaction, project_id: UUID, then: datetime | None = None) -> tuple[UUID, PlanRows]:
+    """Return what a project's baseline is compiled from, and which state of the plan that is; raises NotFound.
+
+    `then`: what it was compiled from at an instant.
+    """
+    values = (tx.organization_id, project_id)
+    row = await (tx.fetchrow(_PLAN, *values) if then is None else tx.fetchrow(_PLAN_THEN, *values, then))
     if row is None:
         raise NotFound
     apportioned = [

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.kpi.domain.measure import ARITHMETIC
+from services.kpi.repository.states import leaf, leaves
 from shared.db import Transaction
 from shared.strict_json import dumps
 
@@ -44,12 +45,15 @@ case when {0}.at is not null then case coalesce(t.technique, o.technique)
   when 'units' then case when {0}.units is not null then least({0}.units / t.planned_units, 1) * 10000 end
 end end
 """
-_STANDING: Final = f"""
+
+
+def _standing_by(then: str | None = None) -> str:
+    return f"""
 select (select plan from project where organization_id = $1 and id = $2) as plan,
        sum({_BUDGET} * v.share) as earned, sum(v.spent::numeric) as spent,
        coalesce(sum({_BUDGET}) filter (where v.share is not null), 0) as reported
 from project o
-join task t on t.organization_id = o.organization_id and t.project_id = o.id and t.is_leaf
+cross join {leaves(then)} t
 left join lateral (
   select f.* from progress f
   where f.organization_id = $1 and f.task_id = t.id and f.at <= $4 order by f.at desc limit 1
@@ -74,18 +78,23 @@ cross join lateral (
 ) v
 where o.organization_id = $1 and o.id = $2
 """
+
+
+_STANDING: Final = _standing_by()
+_STANDING_THEN: Final = _standing_by("$5")
 _HUNDREDTHS_OF_PERCENT: Final = 4  # digits
 
 
 async def standing(
-    tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int], as_of: datetime
+    tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int], as_of: datetime, then: datetime | None = None
 ) -> tuple[UUID | None, Standing]:
-    """Return how a project stands as of an instant, and in which state of its plan.
+    """Return how a project stands as of an instant, and in which state of its plan; `then`: by its tasks of then.
 
     Of each leaf the latest fact up to the instant counts that says something of what it earns by, and of its costs the
     latest one that was stated. `apportioned`: the budgets that are earned with a task's own.
     """
-    row = await tx.fetchrow(_STANDING, *_of(tx, project_id, apportioned), as_of)
+    values = (*_of(tx, project_id, apportioned), as_of)
+    row = await (tx.fetchrow(_STANDING, *values) if then is None else tx.fetchrow(_STANDING_THEN, *values, then))
     assert row is not None
     return row["plan"], _standing(row["earned"], row["spent"], row["reported"])
 
@@ -102,15 +111,15 @@ def _standing(earned: Decimal | None, spent: Decimal | None, reported: Decimal) 
 
 # Each fact looks its task up by its key, and not the other way round: of a plan that is new PostgreSQL believes that it
 # has one task, and would look through all facts for each of thousands.
-_SERIES: Final = f"""
+def _series_by(then: str | None = None) -> str:
+    return f"""
 with facts as (
   select f.task_id, f.at, f.actual_cost, k.budget, k.share
   from progress f
   cross join lateral (
     select {_BUDGET} as budget, {_SHARE.format("f")} as share
-    from task t
-    join project o on o.organization_id = t.organization_id and o.id = t.project_id
-    where t.organization_id = $1 and t.id = f.task_id and t.is_leaf
+    from {leaf("f.task_id", then)} t
+    join project o on o.organization_id = $1 and o.id = t.project_id
     offset 0
   ) k
   where f.organization_id = $1 and f.project_id = $2 and f.at <= $5
@@ -118,7 +127,7 @@ with facts as (
 milestones as (
   select {_BUDGET} as budget, t.milestones
   from project o
-  join task t on t.organization_id = o.organization_id and t.project_id = o.id and t.is_leaf
+  cross join {leaves(then)} t
   where o.organization_id = $1 and o.id = $2 and {_TECHNIQUE} = 'weighted_milestones'
 ),
 shares as (
@@ -161,11 +170,20 @@ from (select) one left join sums s on true order by s.bucket
 """
 
 
+_SERIES: Final = _series_by()
+_SERIES_THEN: Final = _series_by("$6")
+
+
 async def series(
-    tx: Transaction, project_id: UUID, apportioned: Mapping[UUID, int], instants: Sequence[datetime]
+    tx: Transaction,
+    project_id: UUID,
+    apportioned: Mapping[UUID, int],
+    instants: Sequence[datetime],
+    then: datetime | None = None,
 ) -> tuple[UUID | None, list[Standing]]:
     """Return how a project stands at ascending instants, as `standing` does for one, by going once over its facts."""
-    rows = await tx.fetch(_SERIES, *_of(tx, project_id, apportioned), _just_after(instants), instants[-1])
+    values = (*_of(tx, project_id, apportioned), _just_after(instants), instants[-1])
+    rows = await (tx.fetch(_SERIES, *values) if then is None else tx.fetch(_SERIES_THEN, *values, then))
     changes = {row["bucket"]: row for row in rows if row["bucket"] is not None}
     sums: dict[str, Decimal | None] = dict.fromkeys(("earned", "spent", "reported"))
     found = []
@@ -192,26 +210,32 @@ class Finish:
     """At each instant asked for, of what was reported by then."""
 
 
-_FINISH: Final = """
+def _finish_by(then: str | None = None) -> str:
+    return f"""
 with done as (
   select min(f.at) as at
-  from task t
-  join progress f on f.organization_id = t.organization_id and f.task_id = t.id and f.at <= $4
+  from {leaves(then)} t
+  join progress f on f.organization_id = $1 and f.task_id = t.id and f.at <= $4
     and coalesce(f.state, case f.percent when 10000 then 2 end) = 2
-  where t.organization_id = $1 and t.project_id = $2 and t.is_leaf and t.actual_finish is null
+  where t.actual_finish is null
   group by t.id
 ),
 latest as (select width_bucket(d.at, $3::timestamptz[]) as bucket, max(d.at) as at from done d group by 1)
-select (select max(t.actual_finish) from task t
-        where t.organization_id = $1 and t.project_id = $2 and t.is_leaf) as actual,
-       l.bucket, l.at
+select (select max(t.actual_finish) from {leaves(then)} t) as actual, l.bucket, l.at
 from (select) one left join latest l on true order by l.bucket
 """
 
 
-async def finish(tx: Transaction, project_id: UUID, instants: Sequence[datetime]) -> Finish:
+_FINISH: Final = _finish_by()
+_FINISH_THEN: Final = _finish_by("$5")
+
+
+async def finish(
+    tx: Transaction, project_id: UUID, instants: Sequence[datetime], then: datetime | None = None
+) -> Finish:
     """Return when a project's leaves were finished, seen from ascending instants."""
-    rows = await tx.fetch(_FINISH, tx.organization_id, project_id, _just_after(instants), instants[-1])
+    values = (tx.organization_id, project_id, _just_after(instants), instants[-1])
+    rows = await (tx.fetch(_FINISH, *values) if then is None else tx.fetch(_FINISH_THEN, *values, then))
     latest = {row["bucket"]: row["at"] for row in rows if row["bucket"] is not None}
     reported: list[datetime | None] = []
     for bucket in range(len(instants)):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,9 @@ SMALL: Final = 300
 SHORT: Final = 2 * 365 * 1440
 """Tasks and minutes of a plan that is compiled in less than some 3 ms, so that a thread would not be worth it."""
 
+Key = tuple[UUID, UUID, datetime | None]
+"""Organization, state of the plan with all its past, and the instant of that past; None: as it is now."""
+
 
 class BaselineCache:
     """The plans asked for last. A state of a plan has an id of its own, so nothing here can be out of date."""
@@ -27,21 +31,21 @@ class BaselineCache:
         self._most_plans = most_plans
         self._most_tasks = most_tasks
         self._tasks = 0
-        self._kept: OrderedDict[tuple[UUID, UUID], tuple[Baseline | UndefinedReason, int]] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Baseline | UndefinedReason, int]] = OrderedDict()
 
-    def get(self, organization_id: UUID, plan: UUID) -> Baseline | UndefinedReason | None:
+    def get(self, key: Key) -> Baseline | UndefinedReason | None:
         """Return what was compiled of a plan, if it is kept."""
-        found = self._kept.get((organization_id, plan))
+        found = self._kept.get(key)
         if found is None:
             return None
-        self._kept.move_to_end((organization_id, plan))
+        self._kept.move_to_end(key)
         return found[0]
 
-    def put(self, organization_id: UUID, plan: UUID, baseline: Baseline | UndefinedReason, tasks: int) -> None:
+    def put(self, key: Key, baseline: Baseline | UndefinedReason, tasks: int) -> None:
         """Keep a plan, and let go of those that were not asked for longest."""
-        before = self._kept.pop((organization_id, plan), None)
+        before = self._kept.pop(key, None)
         self._tasks += tasks - (before[1] if before else 0)
-        self._kept[organization_id, plan] = (baseline, tasks)
+        self._kept[key] = (baseline, tasks)
         while len(self._kept) > 1 and (len(self._kept) > self._most_plans or self._tasks > self._most_tasks):
             _, (_, let_go) = self._kept.popitem(last=False)
             self._tasks -= let_go
@@ -56,13 +60,15 @@ CACHE: Final = BaselineCache()
 """The cache of this process."""
 
 
-async def baseline_of(tx: Transaction, project: Project) -> tuple[UUID, Baseline | UndefinedReason]:
-    """Return a project's baseline, and of which state of its plan: it may have changed since the project was read."""
-    found = CACHE.get(tx.organization_id, project.plan)
+async def baseline_of(
+    tx: Transaction, project: Project, then: datetime | None = None
+) -> tuple[UUID, Baseline | UndefinedReason]:
+    """Return a project's baseline, now or of then, and of which state of its plan: it may have changed meanwhile."""
+    found = CACHE.get((tx.organization_id, project.plan, then))
     if found is not None:
         return project.plan, found
-    plan, rows = await reading.plan(tx, project.id)
+    plan, rows = await reading.plan(tx, project.id, then)
     is_small = len(rows.cost) <= SMALL and max(rows.finish, default=0) - min(rows.start, default=0) <= SHORT
     found = compiled(rows) if is_small else await asyncio.to_thread(compiled, rows)
-    CACHE.put(tx.organization_id, plan, found, len(rows.cost))
+    CACHE.put((tx.organization_id, plan, then), found, len(rows.cost))
     return plan, found

@@ -89,7 +89,7 @@ class TaskImage(Reader):
     baseline_cost: Cost | None
     progress_at: datetime | None
 
-    def fact(self, identifier: UUID, version: int) -> TaskFact:
+    def fact(self, identifier: UUID, version: int, since: datetime) -> TaskFact:
         """As it is kept. A summary row sums up others, an inactive task is not done: neither counts."""
         cost = self.baseline_cost
         kind = self.percent_complete_type or ("physical" if self.uses_physical_percent else "duration")
@@ -98,6 +98,7 @@ class TaskImage(Reader):
             self.project_id,
             identifier,
             version,
+            since,
             is_leaf=self.is_active and not self.is_summary,
             is_elapsed=self.is_elapsed_duration,
             calendar_id=self.calendar_id,
@@ -223,11 +224,11 @@ class TaskItem(Reader):
     action: str
     after: TaskImage | None
 
-    def fact(self, project_id: UUID) -> TaskFact:
+    def fact(self, project_id: UUID, since: datetime) -> TaskFact:
         """As it is kept."""
         if self.after is None:
-            return TaskFact(project_id, self.id, self.version, is_deleted=True)
-        return self.after.fact(self.id, self.version)
+            return TaskFact(project_id, self.id, self.version, since, is_deleted=True)
+        return self.after.fact(self.id, self.version, since)
 
 
 class ProgressItem(Reader):
@@ -263,8 +264,16 @@ class PlanChanged(Reader):
     chunks: int
     items: list[Item]
 
+    def since(self, told_at: datetime) -> datetime:
+        """The instant since which the changes count: when they were told."""
+        return told_at
+
 
 class PlanImported(PlanChanged):
     """A piece of an imported plan, which states progress too."""
 
     progress_at: datetime
+
+    def since(self, told_at: datetime) -> datetime:
+        """The instant since which the plan counts: that of its progress, which a file that comes late tells of."""
+        return min(told_at, self.progress_at)

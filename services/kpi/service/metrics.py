@@ -1,6 +1,7 @@
 """The metrics of a project at an instant and over time, computed from the facts whenever they are asked for."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,7 +24,7 @@ from services.kpi.domain.moments import (
     points,
     rfc3339,
 )
-from services.kpi.repository import reading
+from services.kpi.repository import reading, states
 from services.kpi.repository import standings as standings_of
 from services.kpi.repository.reading import Project
 from services.kpi.repository.standings import Finish, Standing
@@ -62,13 +63,15 @@ async def metrics_at(
 ) -> Kpis:
     """Return a project's metrics as of an instant or the end of a day; raises NotFound.
 
-    Without either: as of its status date (now if it has none) or its newest progress, whichever is later.
+    Without either: by its plan as it is now, as of its status date (now if it has none) or its newest progress,
+    whichever is later.
     """
     for _ in range(TRIES):
         project = await reading.project(tx, reference, own_only)
         zone = ZoneInfo(project.time_zone)
         as_of = _present(project, now, zone) if asked is None else moment(asked, zone)
-        found = await _metrics(tx, project, [as_of])
+        thens = [None] if asked is None else await _states(tx, project, [as_of], now)
+        found = await _metrics(tx, project, [as_of], thens)
         if found is not None:
             return Kpis(project.id, as_of, found[0])
     raise Busy
@@ -116,7 +119,8 @@ async def metrics_over_time(
             raise ValidationFailed(errors=[FieldError("query/to", "to_before_from", "must not lie before `from`")])
         days = points(first, last, asked.interval, asked.after, asked.most)
         instants = [end_of_day(day, zone) for day in days]
-        found = await _metrics(tx, project, instants) if plan == project.plan else None
+        thens = await _states(tx, project, instants, now)
+        found = await _metrics(tx, project, instants, thens) if plan == project.plan else None
         if found is not None:
             kpis = [Kpis(project.id, as_of, values) for as_of, values in zip(instants, found, strict=True)]
             return History(kpis, days, first, last)
@@ -145,25 +149,45 @@ async def _usual_range(
     return oldest.astimezone(zone).date(), newest
 
 
+async def _states(
+    tx: Transaction, project: Project, instants: Sequence[datetime], now: datetime
+) -> Sequence[datetime | None]:
+    """Return for each instant which state of the plan was in force; None: the present one."""
+    if all(instant >= now for instant in instants):
+        return [None] * len(instants)
+    timeline = await states.timeline(tx, project.id)
+    return [timeline.state_at(instant) for instant in instants]
+
+
 async def _metrics(
-    tx: Transaction, project: Project, instants: Sequence[datetime]
+    tx: Transaction, project: Project, instants: Sequence[datetime], thens: Sequence[datetime | None]
 ) -> Sequence[Mapping[str, Metric]] | None:
-    """Return the metrics at ascending instants; None if the plan was changed while its parts were read."""
-    if not instants:
-        return []
+    """Return the metrics at ascending instants, each by a state of the plan; None if it was changed meanwhile."""
+    found: list[Mapping[str, Metric]] = []
+    for then, group in itertools.groupby(zip(thens, instants, strict=True), lambda pair: pair[0]):
+        part = await _metrics_by(tx, project, [instant for _, instant in group], then)
+        if part is None:
+            return None
+        found += part
+    return found
+
+
+async def _metrics_by(
+    tx: Transaction, project: Project, instants: Sequence[datetime], then: datetime | None
+) -> Sequence[Mapping[str, Metric]] | None:
     utc = [as_utc(instant) for instant in instants]
-    of, baseline = await baseline_of(tx, project)
+    of, baseline = await baseline_of(tx, project, then)
     apportioned = baseline.earning.apportioned if isinstance(baseline, Baseline) else {}
     if len(utc) == 1:
-        plan, standing = await standings_of.standing(tx, project.id, apportioned, utc[0])
+        plan, standing = await standings_of.standing(tx, project.id, apportioned, utc[0], then)
         standings: Sequence[Standing] = [standing]
     else:
-        plan, standings = await standings_of.series(tx, project.id, apportioned, utc)
+        plan, standings = await standings_of.series(tx, project.id, apportioned, utc, then)
     if not plan == of == project.plan:
         return None
     finish: Finish | None = None
     if isinstance(baseline, Baseline) and any(_all_earned(standing, baseline) for standing in standings):
-        finish = await standings_of.finish(tx, project.id, utc)
+        finish = await standings_of.finish(tx, project.id, utc, then)
     compute = _Computation(project, ZoneInfo(project.time_zone), baseline, instants, standings, finish)
     return compute.run() if compute.is_quick else await asyncio.to_thread(compute.run)
 

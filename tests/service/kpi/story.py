@@ -31,6 +31,7 @@ DAY: Final[Shifts] = ((480, 720), (780, 1020))
 STANDARD: Final = WorkingCalendar("1", "Standard", (DAY, DAY, DAY, DAY, DAY, (), ()))
 NIGHTS: Final = WorkingCalendar("1", "Nights", (((0, 360),),) * 7)
 NOBODY: Final = Principal(UUID(int=0), "nobody")
+KEPT: Final = ("project", "calendar", "task", "task_past", "progress")
 STATUS: Final = "2026-03-06T17:00"
 
 
@@ -101,12 +102,17 @@ def plan(
 
 @dataclass
 class Story:
-    """An organization in both services: what is done in `projects`, kpi hears with `tell`."""
+    """An organization in both services: what is done in `projects`, kpi hears with `tell`.
+
+    An event is dated by the story's clock when it is first read, so that a story of months is told in a moment.
+    """
 
     projects: Database
     kpi: Database
     organization: UUID
+    clock: datetime = field(default_factory=lambda: instant(STATUS))
     told: dict[UUID, int] = field(default_factory=dict)
+    times: dict[UUID, datetime] = field(default_factory=dict)
 
     @property
     def context(self) -> Context:
@@ -204,7 +210,7 @@ class Story:
                     aggregate_id=project_id,
                     version=row["version"],
                     entity_id=row["entity_id"],
-                    time=row["time"],
+                    time=self.times.setdefault(row["id"], self.clock),
                     actor=row["actor"],
                     correlation_id=row["correlation_id"],
                     causation_id=row["causation_id"],
@@ -269,12 +275,12 @@ class Story:
     async def clear(self) -> None:
         """Forget all that kpi keeps of the organization."""
         async with self.kpi.transaction(Context(self.organization, "someone")) as tx:
-            for table in ("project", "calendar", "task", "progress"):
+            for table in KEPT:
                 await tx.execute(f"delete from {table} where organization_id = $1", self.organization)
 
     async def kept(self, project_id: UUID) -> list[list[dict[str, object]]]:
         """All that is kept of a project."""
-        return [await self.rows(table, project_id) for table in ("project", "calendar", "task", "progress")]
+        return [await self.rows(table, project_id) for table in KEPT]
 
     async def _task(self, tx: Transaction, project_id: UUID, uid: str) -> UUID:
         row = await tx.fetchrow("select id from task where project_id = $1 and source_id = $2", project_id, uid)

@@ -164,7 +164,7 @@ async def test_a_deleted_project_is_gone_and_stays_gone(story: Story) -> None:
     await story.hear(before)
     kept = await story.kept(project_id)
     assert [row["is_deleted"] for row in kept[0]] == [True]
-    assert kept[1:] == [[], [], []]
+    assert not any(kept[1:])
 
 
 async def test_an_unchanged_baseline_is_not_compiled_again(story: Story) -> None:
@@ -184,7 +184,7 @@ async def test_another_organization_with_the_same_ids_sees_nothing(story: Story)
     project_id = await story.bring(plan())
     await story.tell(project_id)
     other = Story(story.projects, story.kpi, uuid4())
-    assert await other.kept(project_id) == [[], [], [], []]
+    assert not any(await other.kept(project_id))
     with pytest.raises(NotFound):
         await other.kpis(project_id)
 

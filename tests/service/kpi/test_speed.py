@@ -14,7 +14,7 @@ import pytest
 from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.moments import HistoryInterval
 from services.kpi.domain.plan import BaselineDates
-from services.kpi.repository import facts, standings
+from services.kpi.repository import facts, standings, states
 from services.kpi.repository import reading as hot
 from services.kpi.repository.facts import ProgressFact, ProjectFact, TaskFact
 from services.kpi.service import baselines
@@ -23,6 +23,7 @@ from shared.db import Context, Database, Transaction
 from shared.working_time import minute_of
 
 START = datetime(2026, 1, 5, 8)  # noqa: DTZ001 - local wall time
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 
 
@@ -35,7 +36,7 @@ async def large(database: Database, organization: UUID, tasks: int, facts_each: 
     for identifier in ids:
         start = minute_of(START + timedelta(days=rng.randrange(330)))
         baseline = BaselineDates(start, start + rng.randrange(1, 30) * 1440 + 540, rng.randrange(10_000_000))
-        rows.append(TaskFact(project_id, identifier, 1, is_leaf=True, baseline=baseline))
+        rows.append(TaskFact(project_id, identifier, 1, SINCE, is_leaf=True, baseline=baseline))
     stated = [
         ProgressFact(project_id, task_id, _instant(rng), rng.randrange(10_001), n, rng.randrange(10_000_000), n)
         for n in range(1, facts_each + 1)
@@ -110,13 +111,18 @@ async def test_hot_statements_read_only_what_they_need(quiet_database: Database,
             (standings._STANDING, (organization, project_id, "{}", NOW)),
             (standings._SERIES, (organization, project_id, "{}", [NOW], NOW)),
             (hot._PLAN, values[:2]),
+            (standings._STANDING_THEN, (organization, project_id, "{}", NOW, NOW)),
+            (standings._SERIES_THEN, (organization, project_id, "{}", [NOW], NOW, NOW)),
+            (standings._FINISH_THEN, (organization, project_id, [NOW], NOW, NOW)),
+            (hot._PLAN_THEN, values),
+            (states._TIMELINE, values[:2]),
             (f"{hot._PROJECT} t.id = $2", values[:2]),
             (f"{hot._PROJECT} t.key = $2", (organization, "BIG-1")),
         ):
             rows = await tx.fetch(f"explain {statement}", *arguments)
             steps = "\n".join(row[0] for row in rows)
             # The service keeps few projects of few calendars; tasks and facts are many.
-            assert not re.search("Seq Scan on (task|progress)", steps), steps
+            assert not re.search("Seq Scan on (task|task_past|progress)", steps), steps
 
 
 async def test_a_known_plan_is_asked_for_with_two_statements(
@@ -144,13 +150,13 @@ def test_the_cache_lets_go_of_what_was_not_asked_for_longest() -> None:
     organization, plans = uuid4(), [uuid4() for _ in range(6)]
     reason = UndefinedReason.NO_BASELINE
     for plan in plans[:3]:
-        cache.put(organization, plan, reason, 10)
-    assert cache.get(organization, plans[0]) is reason
-    cache.put(organization, plans[3], reason, 10)
-    assert [cache.get(organization, plan) for plan in plans[:4]] == [reason, None, reason, reason]
-    assert cache.get(uuid4(), plans[0]) is None
-    cache.put(organization, plans[4], reason, 90)
-    assert [cache.get(organization, plan) is reason for plan in plans[:5]] == [False, False, False, True, True]
-    cache.put(organization, plans[5], reason, 1000)
-    assert cache.get(organization, plans[5]) is reason
-    assert cache.get(organization, plans[4]) is None
+        cache.put((organization, plan, None), reason, 10)
+    assert cache.get((organization, plans[0], None)) is reason
+    cache.put((organization, plans[3], None), reason, 10)
+    assert [cache.get((organization, plan, None)) for plan in plans[:4]] == [reason, None, reason, reason]
+    assert cache.get((uuid4(), plans[0], None)) is None
+    cache.put((organization, plans[4], None), reason, 90)
+    assert [cache.get((organization, plan, None)) is reason for plan in plans[:5]] == [False, False, False, True, True]
+    cache.put((organization, plans[5], None), reason, 1000)
+    assert cache.get((organization, plans[5], None)) is reason
+    assert cache.get((organization, plans[4], None)) is None
