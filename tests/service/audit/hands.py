@@ -18,6 +18,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "project": "key = key || 'x'",
     "calendar": "definition = '{}'",
     "progress": "percent = percent + 1",
+    "task_past": "since = since - interval '1 hour'",
     "resource": "name = name || 'x'",
     "assignment": "work_minutes = work_minutes + 1",
     "schedule_item": "early_start = early_start + interval '1 minute'",
@@ -60,6 +61,6 @@ def _deeds(service: str, kept: Kept) -> dict[str, str]:
         found["add"] = f"insert into {name} ({', '.join(columns)}) select {another} from {name}"
     if "is_deleted" in columns:
         found["bury or revive"] = f"update {name} set is_deleted = not is_deleted"
-    if "version" in columns:
+    if "version" in columns and "version" not in _key(kept):
         found["age"] = f"update {name} set version = version + 1"
     return found
