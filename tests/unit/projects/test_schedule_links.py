@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.projects.domain.plan import LagUnit, Link
+from services.projects.domain.plan import ActivityType, LagUnit, Link
 from services.projects.domain.schedule import (
     DependencyCycle,
     ScheduleOutOfRange,
@@ -141,6 +141,14 @@ def test_inactive_tasks_have_dates_but_hold_nobody() -> None:
     assert early(found["b"]) == ("5 08:00", "5 17:00")
     assert early(found["idle"])[0] == "6 08:00"
     assert late(found["a"]) == ("5 08:00", "5 17:00")
+    assert {name: each.is_critical for name, each in found.items()} == {"a": True, "idle": False, "b": True}
+
+
+def test_a_level_of_effort_does_not_begin_before_the_project() -> None:
+    effort = replace(task("effort"), activity_type=ActivityType.LEVEL_OF_EFFORT)
+    links = [Link("a", "effort", SS), Link("b", "effort", FF), Link("effort", "q", SS, 5 * DAY)]
+    found = scheduled(plan([task("a"), task("b", 3), effort, task("q")], links))
+    assert early(found["effort"]) == ("5 08:00", "7 17:00")
 
 
 @pytest.mark.parametrize(

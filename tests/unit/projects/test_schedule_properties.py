@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.projects.domain.plan import (
+    ActivityType,
     Assignment,
     ConstraintType,
     LagUnit,
@@ -163,3 +164,24 @@ def test_a_network_around_the_clock_has_the_longest_path_as_its_length(network: 
     origin = minute_of(schedule.project_start)
     assert {each.source_id: minute_of(each.early_start) - origin for each in schedule.tasks} == start
     assert minute_of(schedule.project_finish) - origin == max(finish.values())
+
+
+@settings(deadline=None)
+@given(networks(), st.data())
+def test_a_hammock_spans_what_it_is_linked_to_and_holds_nobody(network: Plan, data: st.DataObject) -> None:
+    """Around the clock, so that its ends are those of others to the minute."""
+    names = [task.source_id for task in network.tasks]
+    first, last = (data.draw(st.sets(st.sampled_from(names), min_size=1)) for _ in range(2))
+    position = len(network.tasks)
+    watch = Task(
+        "watch", position, "Watch", activity_type=ActivityType.LEVEL_OF_EFFORT, calendar_source_id="24", outline_level=1
+    )
+    links = [*(Link(name, "watch", SS) for name in first), *(Link("watch", name, FF) for name in last)]
+    found = by_name(replace(network, tasks=(*network.tasks, watch), links=(*network.links, *links)))
+    alone = by_name(network)
+    hammock = found.pop("watch")
+    assert found == alone
+    begins = min(alone[name].early_start for name in first)
+    assert hammock.early_start == begins
+    assert hammock.early_finish == max(begins, *(alone[name].early_finish for name in last))
+    assert not hammock.is_critical

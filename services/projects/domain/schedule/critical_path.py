@@ -54,8 +54,8 @@ def _scheduled(plan: Plan, network: Network, dates: Dates) -> tuple[ScheduledTas
 
 
 def _critical(plan: Plan, network: Network, dates: Dates, totals: list[int]) -> list[bool]:
-    states, most = network.states, plan.conventions.critical_float_minutes
+    states, active, most = network.states, network.active, plan.conventions.critical_float_minutes
     if plan.conventions.critical_by is CriticalBy.LONGEST_PATH:
         path = longest_path(plan, network, dates)
-        return [node in path and states[node] not in NEVER_CRITICAL for node in range(len(totals))]
-    return [total <= most and states[node] not in NEVER_CRITICAL for node, total in enumerate(totals)]
+        return [node in path and active[node] and states[node] not in NEVER_CRITICAL for node in range(len(totals))]
+    return [total <= most and active[node] and states[node] not in NEVER_CRITICAL for node, total in enumerate(totals)]

@@ -29,7 +29,7 @@ def _hang(network: Network, node: int, start: list[int], finish: list[int]) -> N
     end = max(finishes) if finishes else None
     if begin is None and end is not None:
         begin = effort.start(end, duration, duration)
-    begin = effort.settle(network.floor if begin is None else begin)
+    begin = effort.settle(network.floor if begin is None else max(begin, network.floor))
     if task.actual_start is not None:
         begin = minute_of(task.actual_start)
     end = effort.finish(begin, duration, duration) if end is None else effort.settle_back(end)

@@ -212,7 +212,7 @@ class _Revision:
                 finish,
                 total,
                 free,
-                total <= most and network.states[node] not in NEVER_CRITICAL,
+                total <= most and network.active[node] and network.states[node] not in NEVER_CRITICAL,
             )
         return tasks
 
