@@ -18,6 +18,8 @@ from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
+from services.projects.repository import baselines
+from services.projects.service.baselines import BASELINE_COLUMNS
 from services.projects.service.breathing import breathe
 from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
@@ -40,6 +42,7 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
+OVERRULED: Final[Row] = {"code": "baseline_in_force", "detail": "an approved baseline is in force; no file replaces it"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +223,11 @@ class _Merge(RowMerge):
         above_hand_made = {row["parent_id"] for row in everything if not row["is_imported"]}
         of_project = {task.source_id for task in self.plan.tasks if task.outline_level == 0}
         order = [present[task.source_id]["id"] for task in self.plan.tasks if task.source_id in present]
-        held = set(order)
+        kept = set(order)
         stands = outline_order({row["id"]: row["parent_id"] for row in everything})
-        in_order = len(order) == len(self.plan.tasks) and order == [each for each in stands if each in held]
+        in_order = len(order) == len(self.plan.tasks) and order == [each for each in stands if each in kept]
+        approved = await baselines.in_force(self.tx, self.merged.project_id)
+        differs = False
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for number, task in enumerate(self.plan.tasks):
             await breathe(number)
@@ -237,6 +242,12 @@ class _Merge(RowMerge):
                 values["position"] = row["position"]
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
                 values["parent_id"] = None  # to files everything is below the row that sums up the project
+            if approved is not None:
+                held = (
+                    dict.fromkeys(BASELINE_COLUMNS) if row is None else {name: row[name] for name in BASELINE_COLUMNS}
+                )
+                differs |= task.baseline is not None and any(values[name] != held[name] for name in BASELINE_COLUMNS)
+                values |= held
             stated = task.percent_complete > 0 or task.actual_cost > 0 or task.actual_start is not None
             pushed = None if row is None else row["progress_at"]
             if row is not None and pushed is not None and pushed > progress_at:
@@ -247,6 +258,8 @@ class _Merge(RowMerge):
                 known = pushed if self.plan.status_date is None else None
                 values["progress_at"] = (known or progress_at) if stated else pushed
             wanted[task.source_id] = (task.source_id, values)
+        if differs:
+            self.merged.note("baseline", "0", "skipped", reason=OVERRULED)
         rows_before = {row["id"]: row for row in everything}
         await settle_techniques(self, wanted, identifiers, rows_before)
         await let_go(self, rows_before, {present[key]["id"] for key in wanted if key in present})

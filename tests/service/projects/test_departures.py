@@ -10,6 +10,8 @@ import pytest
 
 from services.projects.settings import Settings
 from shared.db import Context, Database
+from shared.testing.http import Api
+from tests.service.projects.test_baselines import decided, taken
 from tests.service.projects.test_dependencies import PATCH
 from tests.service.projects.test_imports import EXAMPLE, imported
 from tests.service.projects.test_tables import rows, table
@@ -116,3 +118,37 @@ async def test_a_calendar_that_leaves_the_file_stays_while_others_work_by_it(dir
     assert freed.status_code == 200
     await imported(director, shorter.replace("<Name>Marine works</Name>", "<Name>Marine work</Name>").encode())
     assert crew["id"] not in {row["id"] for row in await rows(director, f"{path}/calendars")}
+
+
+async def test_an_approved_baseline_is_replaced_by_no_file(
+    service: Api, organization: UUID, director: httpx2.AsyncClient
+) -> None:
+    manager = service.as_(organization, "project_manager", subject="pm")
+    content = EXAMPLE.read_text()
+    project = (await imported(manager, content.encode()))["result"]["project_id"]
+    path = f"/v1/projects/{project}"
+    assert (await decided(director, await taken(manager, path))).status_code == 200
+    held = await rows(manager, f"{path}/tasks")
+    assert any(row["baseline_cost"] is not None for row in held)
+    again = (await imported(manager, content.encode()))["result"]["report"]
+    told = [row for row in again["rows"] if row["kind"] == "baseline"]
+    assert [(row["source_id"], row["action"], row["code"]) for row in told] == [("0", "skipped", "baseline_in_force")]
+    assert again["summary"]["task"].keys() == {"unchanged"}
+    assert await rows(manager, f"{path}/tasks") == held
+    without_any = re.sub(r"<Baseline>.*?</Baseline>", "", content, flags=re.DOTALL)
+    longer = without_any.replace("</Tasks>", f"{NEW_TASK}</Tasks>")
+    report = (await imported(manager, longer.encode()))["result"]["report"]
+    assert [row for row in report["rows"] if row["kind"] == "baseline"] == []
+    after = {row["id"]: row for row in await rows(manager, f"{path}/tasks")}
+    figures = [name for name in held[0] if name.startswith("baseline_")]
+    assert figures
+    assert [{name: after[row["id"]][name] for name in figures} for row in held] == [
+        {name: row[name] for name in figures} for row in held
+    ]
+    (new,) = (row for row in after.values() if row["source_id"] == "999")
+    assert {new[name] for name in figures} == {None}
+
+
+NEW_TASK = (
+    "<Task><UID>999</UID><ID>999</ID><Name>New</Name><OutlineLevel>1</OutlineLevel><Duration>PT8H0M0S</Duration></Task>"
+)
