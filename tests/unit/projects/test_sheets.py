@@ -227,6 +227,7 @@ def test_our_own_table_is_read_again_as_the_same_tasks_and_links() -> None:
         (b"", "not_csv"), (b"PK\x03\x04", "not_csv"), (b"id,name\n\x00\n", "not_csv"), (b"\n\n", "table_empty"),
         (b"colour,size\nred,5\n", "unknown_columns"), (b"id,name\n", "table_empty"), (b"id\n1\n", "plan_without_start"),
         (b"id,name\n1," + b"x" * 2_000_000, "csv_too_large"), (b'id,name\n1,"' + b"x\n" * 200_000, "csv_malformed"),
+        (b'id,name\n1,"abc\n2,b\n', "csv_malformed"), (b'id,name\n1,"a, fir,1d\n2,"b, second"\n', "csv_malformed"),
         (b"id,name" + b"," * 2000, "csv_too_large"), (b"\xff\xfei\x00d", "not_csv"),
     ],
 )  # fmt: skip
@@ -240,6 +241,13 @@ def test_what_is_no_table_of_tasks_says_why(content: bytes, code: str) -> None:
     with pytest.raises(PlanFileError) as error:
         checked_and_read()
     assert error.value.code == code
+
+
+def test_work_goes_along_with_the_duration_unless_it_is_stated() -> None:
+    head = "id,name,start,duration,work,percent complete,percent work complete"
+    rows = f"{head}\n1,a,2026-01-05,10d,80h,40%,\n2,b,,5d,,100%,\n3,c,,5d,40h,40%,10%\n"
+    found = [(int(each.percent_complete), int(each.percent_work_complete)) for each in read(rows).tasks]
+    assert found == [(40, 40), (100, 100), (40, 10)]
 
 
 def test_a_column_that_the_mapping_names_must_be_there() -> None:

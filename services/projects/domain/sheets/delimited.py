@@ -59,7 +59,7 @@ class Delimited:
 
     def rows(self) -> Rows:
         """The rows; raises PlanFileError."""
-        reader = csv.reader(self._lines(), delimiter=self.delimiter)
+        reader = csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
         number = 0
         try:
             for number, cells in enumerate(reader, 1):
@@ -68,7 +68,7 @@ class Delimited:
                 if any(cell.strip() for cell in cells):
                     yield number, cells
         except csv.Error:
-            detail = f"a cell that never ends, or one of more than {csv.field_size_limit()} characters"
+            detail = f"a quote that never ends or ends within a cell, or more than {csv.field_size_limit()} characters"
             raise PlanFileError("csv_malformed", detail, number + 1, 1) from None
         except UnicodeError:
             raise PlanFileError("not_csv", "not readable in its encoding", number + 1, 1) from None

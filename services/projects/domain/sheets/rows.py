@@ -191,7 +191,7 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         start=start,
         finish=finish,
         percent_complete=done,
-        percent_work_complete=cells.percent("percent_work_complete"),
+        percent_work_complete=cells.percent("percent_work_complete") if "percent_work_complete" in cells else done,
         physical_percent_complete=cells.percent("physical_percent_complete"),
         uses_physical_percent=counted is PercentCompleteType.PHYSICAL,
         uses_units_percent=counted is PercentCompleteType.UNITS,
