@@ -34,11 +34,12 @@ _BIDI_CONTROLS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2
 
 
 class Row:
-    """An element's kept texts, stripped and not empty, and child elements."""
+    """An element's kept texts, stripped and not empty, and child elements; where known, the line where it begins."""
 
-    __slots__ = ("rows", "texts")
+    __slots__ = ("line", "rows", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, line: int | None = None) -> None:
+        self.line = line
         self.texts: dict[str, str] = {}
         self.rows: dict[str, list[Row]] = {}
 

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from services.projects.domain.codes import OUTLINE_NUMBERS, Mask
+from services.projects.domain.xml_guard import PlanFileError
 
 Key = TypeVar("Key", bound=Hashable)
 
 STEP: Final = 1024
 """Positions are given so far apart that a few tasks find room between two without moving others."""
 MOST_LEVELS: Final = 100
-"""Deeper nothing is put by request: codes, and the formats that plans are exported in, grow with the depth."""
+"""Deeper nothing is put, by request or by a file: codes, and the formats of exports, grow with the depth."""
 ROOM: Final = 64
 """So far apart they come where some had to move on to make room."""
+
+
+def check_depth(levels: int, line: int | None) -> None:
+    """Raise PlanFileError for what a line of a file puts deeper than that."""
+    if levels > MOST_LEVELS:
+        raise PlanFileError("outline_too_deep", f"it would stand deeper than {MOST_LEVELS} levels", line, 1)
 
 
 def outline_order(parents: Mapping[Key, Key | None]) -> list[Key]:

@@ -103,6 +103,11 @@ class XmlGuard:
         self._parse(memoryview(bytes(self._held)), final=True)
         self._held.clear()
 
+    @property
+    def line(self) -> int:
+        """Where the parser is."""
+        return self._parser.CurrentLineNumber
+
     def refuse(self, code: str, detail: str) -> Never:
         """Give the file up at the parser's place."""
         self._error = PlanFileError(code, detail, self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1)

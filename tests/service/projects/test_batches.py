@@ -10,6 +10,8 @@ from services.projects.settings import Settings
 from shared.db import Database
 from shared.testing.capture import recorded
 from tests.service.projects.test_dependencies import Story
+from tests.service.projects.test_imports import imported
+from tests.service.projects.test_tables import rows
 
 Json = dict[str, Any]
 
@@ -86,7 +88,12 @@ async def test_nothing_is_put_deeper_than_a_hundred_levels(director: httpx2.Asyn
     assert results[-1]["problem"]["code"] == "move_not_possible"
     single = await director.post(f"{path}/tasks", json={"name": "Deeper", "parent_id": results[99]["id"]})
     assert (single.status_code, single.json()["code"]) == (409, "move_not_possible")
-    assert (await director.get(f"{path}/export?format=mspdi")).status_code == 200
+    for kind in ("mspdi", "csv", "xlsx", "xer"):
+        file = (await director.get(f"{path}/export?format={kind}")).content
+        other = (await director.post("/v1/projects", json={"name": "As deep"})).json()["id"]
+        assert (await imported(director, file, f"&project_id={other}", kind=kind))["status"] == "succeeded"
+        there = await rows(director, f"/v1/projects/{other}/tasks")
+        assert [task["outline_level"] for task in there] == list(range(1, 101)), kind
 
 
 async def test_a_batch_changes_moves_and_deletes(story: Story) -> None:

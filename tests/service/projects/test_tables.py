@@ -233,4 +233,7 @@ async def test_what_is_no_table_is_refused_and_leaves_nothing(director: httpx2.A
     response = await director.post("/v1/imports?format=csv", content=b"colour\nred\n", headers=headers)
     operation = await ended(director, response)
     assert operation["problem"]["errors"][0]["code"] == "unknown_columns"
+    deep = "id,start,outline_level\n" + "".join(f"{level},2026-03-02,{level}\n" for level in range(1, 103))
+    mistake = (await imported(director, deep.encode(), kind="csv"))["problem"]["errors"][0]
+    assert (mistake["code"], mistake["detail"][:17]) == ("outline_too_deep", "line 102, column ")
     assert (await director.get("/v1/projects")).json()["items"] == []

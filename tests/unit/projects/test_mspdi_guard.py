@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.projects.domain import xml_guard
 from services.projects.domain.mspdi import MspdiCheck, PlanFileError, read_mspdi
+from services.projects.domain.outline import MOST_LEVELS
 from services.projects.domain.xml_guard import CHUNK, MAX_DEPTH, MAX_NAMES, MAX_TEXT, MAX_TOKEN
 from tests.unit.projects.mspdi_support import HEADER, document, elements, link, pieces, task
 
@@ -260,3 +261,11 @@ def plan_or_error(data: bytes) -> None:
     assert all(each.task_source_id in uids for each in plan.assignments)
     assert plan.calendar_source_id in {each.source_id for each in plan.calendars}
     assert plan.last_date.year <= 2149
+
+
+def test_an_outline_of_more_levels_than_there_are_is_refused_at_its_line() -> None:
+    rows = [task(level, OutlineLevel=level) for level in range(1, MOST_LEVELS + 2)]
+    assert len(read_mspdi([document("\n".join(rows[:-1]))]).tasks) == MOST_LEVELS
+    with pytest.raises(PlanFileError) as error:
+        read_mspdi([document("\n".join(rows))])
+    assert (error.value.code, error.value.line) == ("outline_too_deep", MOST_LEVELS + 1)

@@ -7,6 +7,7 @@ import pytest
 
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, FiftyFifty, Split
 from services.projects.domain.import_options import Options
+from services.projects.domain.outline import MOST_LEVELS
 from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import critical_path
 from services.projects.domain.sheets import CsvCheck, read_csv, values
@@ -253,6 +254,15 @@ def test_work_goes_along_with_the_duration_unless_it_is_stated() -> None:
 def test_a_column_that_the_mapping_names_must_be_there() -> None:
     with pytest.raises(PlanFileError, match="mapping names for duration"):
         read("id,name\n1,a\n", Options(mapping={"id": "id", "duration": "Dauer"}))
+
+
+def test_an_outline_of_more_levels_than_there_are_is_refused_at_its_row() -> None:
+    rows = [f"{level},{level}" for level in range(1, MOST_LEVELS + 2)]
+    options = Options(start=wall("2026-03-02T08:00"))
+    assert len(read("\n".join(["id,outline_level", *rows[:-1]]), options).tasks) == MOST_LEVELS
+    with pytest.raises(PlanFileError) as error:
+        read("\n".join(["id,outline_level", *rows]), options)
+    assert (error.value.code, error.value.line) == ("outline_too_deep", MOST_LEVELS + 2)
 
 
 def test_where_nothing_can_be_taken_the_first_mistake_is_told() -> None:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.projects.domain.outline import MOST_LEVELS
 from services.projects.domain.primavera import read_xer, xer_check
 from services.projects.domain.primavera.xer import MAX_FIELDS, MAX_LINE, XerReader
 from services.projects.domain.xml_guard import PlanFileError
 from tests.unit.projects.mspdi_support import pieces
-from tests.unit.projects.xer_support import activity, document, node, read_file, relationship
+from tests.unit.projects.xer_support import ROOT, activity, document, node, read_file, relationship
 
 FILE = document([activity(1), activity(2, 2)], [relationship(1, 2)], nodes=[node(2, parent=1)]).encode()
 
@@ -95,11 +96,16 @@ def test_tables_that_are_not_kept_do_not_grow_memory() -> None:
     assert measured(40) < measured(1) + 200_000
 
 
-def test_a_deep_breakdown_is_cut_where_no_honest_one_reaches() -> None:
-    nodes = [node(uid, parent=uid - 1) for uid in range(2, 300)]
-    (plan,) = read_file([activity(1, 250), activity(2, 20)], nodes=nodes).plans.values()
-    assert [task.source_id for task in plan.tasks if not task.is_summary] == ["2"]
-    assert ("1", "invalid_outline") in {(each.source_id, each.code) for each in plan.skipped}
+def test_a_breakdown_of_more_levels_than_there_are_is_refused_at_the_node() -> None:
+    nodes = [ROOT, *(node(uid, parent=uid - 1) for uid in range(2, 110))]
+    (plan,) = read_file([activity(1, MOST_LEVELS)], nodes=nodes[:MOST_LEVELS]).plans.values()
+    assert [task.outline_level for task in plan.tasks] == list(range(1, MOST_LEVELS + 1))
+    for deep in ([activity(1, MOST_LEVELS + 1)], [activity(1)]):
+        with pytest.raises(PlanFileError) as error:
+            read_file(deep, nodes=nodes)
+        assert error.value.code == "outline_too_deep"
+        line = document(deep, nodes=nodes).split("\r\n")[(error.value.line or 0) - 1]
+        assert f"Node {MOST_LEVELS + (1 if deep[0]['wbs_id'] == MOST_LEVELS + 1 else 2)}" in line
 
 
 @given(st.data())

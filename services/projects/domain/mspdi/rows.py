@@ -118,7 +118,7 @@ class RowReader(MspdiCheck):
             self._field = local
             self._pieces.clear()
         else:
-            child = Row()
+            child = Row(self.line)
             if len(self._path) >= _ROW_DEPTH:  # rows themselves are handed out, not kept
                 row.rows.setdefault(local, []).append(child)
             self._path.append((inner, child, local))

@@ -22,6 +22,7 @@ from services.projects.domain.fields import (
 from services.projects.domain.links import settle_links
 from services.projects.domain.mspdi.attributes import AttributeReader
 from services.projects.domain.mspdi.values import minutes, moment, money
+from services.projects.domain.outline import check_depth
 from services.projects.domain.plan import Baseline, ConstraintType, LagUnit, Link, LinkType, Task
 from services.projects.domain.xml_guard import PlanFileError
 
@@ -84,6 +85,7 @@ class TaskReader:
             # A row that is left out gives its children to what stands above it, not to its elder sibling.
             while self._above and self._above[-1].level >= level:
                 self._above.pop()
+            check_depth(len(self._above) + 1, row.line)
             if not uid:
                 self._report.skip("task", "", "missing_uid", "a task has no UID")
                 return

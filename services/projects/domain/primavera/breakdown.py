@@ -7,11 +7,11 @@ from typing import Final
 
 from services.projects.domain.ev_techniques import EvTechnique, FiftyFifty, ZeroHundred
 from services.projects.domain.fields import FieldError, Report, Row, identifier, integer, label
+from services.projects.domain.outline import check_depth
 from services.projects.domain.plan import Task
 from services.projects.domain.primavera.resources import Money
 from services.projects.domain.primavera.tasks import Activity
 from services.projects.domain.primavera.values import guid
-from services.projects.domain.xml_guard import MAX_DEPTH
 
 PREFIX: Final = "wbs:"
 """What tells a node of the breakdown from an activity: their numbers are not of one series."""
@@ -35,6 +35,7 @@ class Node:
     is_root: bool
     guid: str | None
     technique: EvTechnique | None
+    line: int | None
 
 
 class BreakdownReader:
@@ -64,6 +65,7 @@ class BreakdownReader:
                 row.texts.get("proj_node_flag") == "Y",
                 guid(row, "guid"),
                 TECHNIQUES.get(row.texts.get("ev_compute_type", "")),
+                row.line,
             )
         except FieldError as error:
             self._report.skip("task", PREFIX + uid, "invalid_field", str(error))
@@ -105,7 +107,10 @@ class BreakdownReader:
                     guid=summary.guid,
                 )
             technique = usual if summary is None else summary.technique
-            for task in held.get(None if summary is None else summary.uid, ()):
+            inside = held.get(None if summary is None else summary.uid, ())
+            if summary is not None:
+                check_depth(level + bool(inside), summary.line)
+            for task in inside:
                 spent = money.get(task.source_id, NOTHING)
                 tasks[task.source_id] = replace(
                     task,
@@ -121,13 +126,11 @@ class BreakdownReader:
         return self._without_empty(tasks)
 
     def _walk(self, below: dict[str | None, list[Node]]) -> Iterator[tuple[Node | None, tuple[Node, ...]]]:
-        """Every node with the path to it, from the top, none deeper than allowed; first no node: the project."""
+        """Every node with the path to it, from the top; first no node: the project."""
         stack: list[tuple[Node | None, tuple[Node, ...]]] = [(None, ())]
         while stack:
             node, path = stack.pop()
             yield node, path
-            if len(path) >= MAX_DEPTH:
-                continue
             for child in reversed(below.get(None if node is None else node.uid, ())):
                 stack.append((child, (*path, child)))
 
@@ -136,8 +139,7 @@ class BreakdownReader:
     ) -> None:
         for uid in nodes.keys() - roots:
             if PREFIX + uid not in tasks:
-                detail = f"a WBS node above itself, or deeper than {MAX_DEPTH}"
-                self._report.skip("task", PREFIX + uid, "invalid_outline", detail)
+                self._report.skip("task", PREFIX + uid, "invalid_outline", "a WBS node above itself")
         for uid in activities.keys() - tasks.keys():
             self._report.skip("task", uid, "invalid_outline", "it stands in no WBS node that could be taken")
 

@@ -151,7 +151,7 @@ class PmxmlReader(PmxmlCheck):
         depth = len(self._path)
         row: Row | None = None
         if depth == 1 or (depth == 2 and self._path[1][0] == "Project"):
-            row = Row() if local in _COLUMNS and (depth == 1 or local != "Project") else None
+            row = Row(self.line) if local in _COLUMNS and (depth == 1 or local != "Project") else None
             self._kept = 0 if depth == 1 else self._kept
         elif depth > 1 and local in _GROUPS and (above := self._path[-1][1]) is not None:
             row = Row()

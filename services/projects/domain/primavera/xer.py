@@ -41,6 +41,7 @@ class XerReader:
         self._records = 0
         self._record: list[bytes] = []
         self._length = 0  # of the record under way
+        self._begins = 0  # the line of the record under way
         self._table = b""
         self._columns: list[str] = []
         self._kept: list[tuple[int, str]] = []
@@ -158,7 +159,7 @@ class XerReader:
         self._records += 1
         if self._records > MAX_RECORDS:
             self._refuse("xer_too_large", f"more than {MAX_RECORDS} records")
-        self._record, self._length = [rest], len(rest)
+        self._record, self._length, self._begins = [rest], len(rest), self._line
 
     def _flush(self) -> None:
         if not self._record:
@@ -169,7 +170,7 @@ class XerReader:
         if not self._kept:
             return
         texts = line.split(b"\t", self._kept[-1][0] + 1)
-        row = Row()
+        row = Row(self._begins)
         for place, name in self._kept:
             if place < len(texts) and (text := self._text(texts[place]).strip(" \t\r\n\x7f")):
                 row.texts[name] = text.replace('""', '"')

@@ -100,9 +100,9 @@ class _TableReader:
             detail = "no column tells rows apart; they are known by their number, and an inserted row shifts all below"
             self._report.skip("file", "", "no_identifiers", detail)
         if "outline_level" in self._columns:
-            tasks = nested_by_level(self._rows)
+            tasks = nested_by_level(self._rows, self._numbers)
         else:
-            tasks = nested_by_code(self._tasks.values())
+            tasks = nested_by_code(self._tasks.values(), self._numbers)
         start = self._options.start or min(self._dates, default=None)
         if start is None:
             detail = "no row that could be read names a date; name a project_id, whose start is known"
