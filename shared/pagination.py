@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query, Request
@@ -71,6 +72,10 @@ class Listing:
     default_sort: str
     tie: Sort = Sort("t.id", "uuid")
     """Unique among the rows: what the sort leaves undecided, this decides."""
+
+
+Keys = Sequence[tuple[Sort, bool]]
+"""What rows are ordered by, and whether descending; the last key is unique."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,61 @@ def decode_cursor(secret: bytes, scope: str, cursor: str, now: float, length: in
     return list(values)
 
 
-def _after(keys: Sequence[tuple[Sort, bool]], known: Sequence[bool], first: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which rows of a list are asked for: those that filters let through, in an order, after those of a page before."""
+
+    listing: Listing
+    order: tuple[tuple[str, bool], ...]
+    given: Mapping[str, object]
+    """The filters that are asked for, by name."""
+    after: tuple[object, ...] | None
+    """The values of `keys` in the last row of the page before."""
+    scope: str
+    secret: bytes
+
+    @property
+    def keys(self) -> Keys:
+        """What the rows are ordered by."""
+        return _keys(self.listing, self.order)
+
+    def cursor(self, last: Sequence[object]) -> str:
+        """Return the cursor for what follows a row with these values of `keys`."""
+        return encode_cursor(self.secret, self.scope, last, time.time())
+
+
+def place_of(organization_id: UUID, listing: Listing, wanted: PageRequest, filters: Mapping[str, object]) -> Place:
+    """Return the place of a page: `filters` by name (None: not asked for).
+
+    Raises ValidationFailed for an unknown sort, CursorInvalid for a cursor of another list, order or filter.
+    """
+    order = parse_sort(listing, wanted.sort)
+    given = {name: value for name, value in filters.items() if value is not None}
+    document = orjson.dumps([organization_id, wanted.path, order, given], default=str)
+    scope = hashlib.sha256(document).hexdigest()[:16]
+    after: tuple[object, ...] | None = None
+    if wanted.cursor is not None:
+        after = tuple(decode_cursor(wanted.secret, scope, wanted.cursor, time.time(), len(order) + 1))
+    return Place(listing, tuple(order), given, after, scope, wanted.secret)
+
+
+def _keys(listing: Listing, order: Sequence[tuple[str, bool]]) -> Keys:
+    return [*((listing.sorts[name], descending) for name, descending in order), (listing.tie, False)]
+
+
+def ordering(keys: Keys) -> str:
+    """Return what stands behind `order by`."""
+    return ", ".join(
+        f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
+    )
+
+
+def key_columns(keys: Keys) -> str:
+    """Return the values of keys for a select list, as text: key_0, key_1, …; each with a comma in front."""
+    return "".join(f", ({key.sql})::text as key_{n}" for n, (key, _) in enumerate(keys))
+
+
+def rows_after(keys: Keys, known: Sequence[bool], first: int) -> str:
     """Return the condition for rows after given values, parameters from `$first` on; `known`: which are not null."""
     marks = [f"${first + n}::text::{key.kind}" for n, (key, _) in enumerate(keys)]
     if not any(key.nullable or descending for key, descending in keys):
@@ -208,22 +267,18 @@ def _statements(shape: _Shape) -> _Statements:
     rows = f"from {entity.table.name} t {entity.join} where "
     total = f"select count(*) {rows}{' and '.join(conditions)}"
     used = len(conditions)
-    keys = [(listing.sorts[name], descending) for name, descending in shape.order]
-    keys.append((listing.tie, False))
+    keys = _keys(listing, shape.order)
     if shape.after is not None:
-        conditions.append(_after(keys, shape.after, used + 1))
+        conditions.append(rows_after(keys, shape.after, used + 1))
         used += len(keys)
-    ordering = ", ".join(
-        f"{key.sql}{' desc' if descending else ''}{' nulls last' if key.nullable else ''}" for key, descending in keys
-    )
     image = f"(select row_to_json(i)::text from (select {entity.select(shape.fields)}) i) as image"
-    places = "".join(f", ({key.sql})::text as key_{n}" for n, (key, _) in enumerate(keys))
     last = "".join(f", max(key_{n}) filter (where number = ${used + 1}) as key_{n}" for n in range(len(keys)))
     # One row comes back, not one per item: that is quicker to take in. One item more than wanted tells of a next page.
     page = (
         f"select string_agg(image, ',' order by number) filter (where number <= ${used + 1}) as items,"
         f" count(*) as found{last} from (select row_number() over () as number, p.* from ("
-        f"select {image}{places} {rows}{' and '.join(conditions)} order by {ordering} limit ${used + 1} + 1) p) q"
+        f"select {image}{key_columns(keys)} {rows}{' and '.join(conditions)}"
+        f" order by {ordering(keys)} limit ${used + 1} + 1) p) q"
     )
     return _Statements(len(keys), page, total)
 
@@ -241,28 +296,21 @@ async def page(
 
     Where nothing is found, `if_empty` may raise what is then to be answered.
     """
-    order = parse_sort(listing, wanted.sort)
     fields = parse_fields(listing, wanted.fields)
-    given = {name: value for name, value in filters.items() if value is not None}
-    values: list[object] = [tx.organization_id, *given.values()]
+    place = place_of(tx.organization_id, listing, wanted, filters)
+    values: list[object] = [tx.organization_id, *place.given.values()]
     if restrict is not None:
         values.append(restrict[1])
     known = len(values)
-    scope = orjson.dumps([tx.organization_id, wanted.path, order, given], default=str)
-    signed = hashlib.sha256(scope).hexdigest()[:16]
-    now = time.time()
-    after: list[object] | None = None
-    if wanted.cursor is not None:
-        after = decode_cursor(wanted.secret, signed, wanted.cursor, now, len(order) + 1)
-        values += after
+    values += place.after or ()
     values.append(wanted.limit)
     shape = _Shape(
         listing,
-        tuple(order),
+        place.order,
         None if fields is None else tuple(fields),
-        tuple(given),
+        tuple(place.given),
         None if restrict is None else restrict[0],
-        None if after is None else tuple(value is not None for value in after),
+        None if place.after is None else tuple(value is not None for value in place.after),
     )
     statements = _statements(shape)
     (row,) = await tx.read(statements.page, *values)
@@ -270,8 +318,7 @@ async def page(
         await if_empty()
     cursor = None
     if row["found"] > wanted.limit:
-        last = [row[f"key_{n}"] for n in range(statements.keys)]
-        cursor = encode_cursor(wanted.secret, signed, last, now)
+        cursor = place.cursor([row[f"key_{n}"] for n in range(statements.keys)])
     total = None
     if wanted.include_total:
         total = (await tx.read(statements.total, *values[:known]))[0][0]

@@ -32,6 +32,7 @@ from services.projects.api import (
     structure,
     tasks,
     transitions,
+    variance,
 )
 from services.projects.consumers import SUBSCRIPTIONS
 from services.projects.entities import CALENDAR, PLAN_RESOURCE, PROJECT, TASK
@@ -74,6 +75,7 @@ ROUTERS: Final = (
     float_paths.router,
     impact.router,
     baselines.router,
+    variance.router,
     approval_limits.router,
     quality.router,
     imports.router,

@@ -1,23 +1,20 @@
 """Baselines and variance over HTTP."""
 
-import time
-from typing import Annotated, Final, Literal
-from uuid import UUID
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import ConfigDict, Field
 
 from services.projects import repository
 from services.projects.api.projects import AsOf, ProjectRef
-from services.projects.domain.baseline_images import BaselineRead, BaselineTaskRead, VariancePage
+from services.projects.domain.baseline_images import BaselineRead, BaselineTaskRead
 from services.projects.domain.baselines import BaselineStatus
 from services.projects.entities import BASELINE
 from services.projects.repository import baselines as rows
 from services.projects.service import baselines as service
-from services.projects.service.schedules import refresh_if_asked
 from shared import entity, history, pagination
 from shared.history import HistoryPage
-from shared.pagination import LIMIT_DEFAULT, LIMIT_MAX, Paging, decode_cursor, encode_cursor, page_of
+from shared.pagination import Paging, page_of
 from shared.permissions import Permission
 from shared.route import Current, Operation, identifier_of, operation
 from shared.types import Name, Schema
@@ -178,37 +175,3 @@ async def withdraw_baseline(
         call.tx, project_id, call.own_only, identifier_of(baseline_id), call.expected, decision
     )
     return call.written(written)
-
-
-@router.get("/variance", response_model=VariancePage, **operation(Permission.PLAN_READ, 404))
-async def get_variance(
-    request: Request,
-    call: Current,
-    project_id: ProjectRef,
-    baseline: Annotated[
-        str,
-        Query(max_length=64, description="A baseline's id; `current`: the one in force; `original`: the first ever."),
-    ] = service.CURRENT,
-    leaves_only: Annotated[bool, Query(description="Leave summaries out.")] = False,
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many items at most.")] = LIMIT_DEFAULT,
-    cursor: Annotated[str | None, Query(max_length=2048, description="`next_cursor` of the page before.")] = None,
-) -> Response:
-    """Return how the plan stands to a baseline: the whole, and each task with dates, work and cost.
-
-    Tasks added since are all variance, and so are those removed. Dates differ in working minutes of the project's
-    calendar.
-    """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    await refresh_if_asked(call.tx, project["id"])
-    chosen = await service.named_baseline(call.tx, project["id"], baseline)
-    secret: bytes = request.app.state.cursor_secret
-    scope, now, place = f"{call.tx.organization_id} variance {chosen['id']} {leaves_only}", time.time(), BEGINNING
-    if cursor is not None:
-        position, task_id = decode_cursor(secret, scope, cursor, now, 2)
-        place = (int(str(position)), UUID(str(task_id)))
-    found = await service.compare(call.tx, project, chosen, limit=limit, after=place, leaves_only=leaves_only)
-    following = None if found.following is None else encode_cursor(secret, scope, [*map(str, found.following)], now)
-    return Response(service.page_of(found, following), media_type="application/json")
-
-
-BEGINNING: Final = (-1, UUID(int=0))

@@ -177,7 +177,7 @@ class VariancePage(Schema):
     total: "TotalVariance"
     """The plan as a whole."""
     items: list[TaskVariance]
-    """Tasks in the order of the plan; those removed where they were."""
+    """Tasks in the order asked for; in that of the plan, those removed stand where they were."""
     next_cursor: str | None
     """Pass it as `cursor` for the next page; null on the last one."""
 

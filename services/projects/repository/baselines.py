@@ -43,8 +43,12 @@ BASELINE_TASKS: Final = Listing(
     default_sort="position",
 )
 
+START: Final = "coalesce(s.early_start, t.planned_start)"
+FINISH: Final = "coalesce(s.early_finish, t.planned_finish)"
+"""When a task is to start and finish, as of its schedule if it has one."""
+
 # Work and cost of a summary are what the tasks below it come to, and what is fixed for itself.
-PRESENT: Final = """
+PRESENT: Final = f"""
 with recursive below as (
   select t.id as node, t.parent_id,
          case when t.is_summary then 0 else t.work_minutes end as work_minutes,
@@ -59,7 +63,7 @@ with recursive below as (
 sums as (select node, sum(work_minutes)::bigint as work_minutes, sum(cost) as cost from below group by node),
 present as (
   select t.id, t.parent_id, t.position, t.name, t.work_breakdown_structure, t.is_summary, t.is_milestone,
-         coalesce(s.early_start, t.planned_start) as start, coalesce(s.early_finish, t.planned_finish) as finish,
+         {START} as start, {FINISH} as finish,
          coalesce(s.duration_minutes, t.duration_minutes) as duration_minutes, sums.work_minutes, sums.cost
   from task t
   join sums on sums.node = t.id
@@ -156,35 +160,6 @@ for update of t
 async def tasks_unlike(tx: Transaction, project_id: UUID, baseline_id: UUID) -> list[asyncpg.Record]:
     """Return the figures that tasks are to have of a baseline, for those that have others."""
     return await tx.fetch(UNLIKE, tx.organization_id, project_id, baseline_id)
-
-
-async def compared(
-    tx: Transaction, project_id: UUID, baseline_id: UUID, *, limit: int, after: tuple[int, UUID], leaves_only: bool
-) -> list[asyncpg.Record]:
-    """Return tasks of the plan, of the baseline, or of both, in the plan's order."""
-    return await tx.fetch(
-        PRESENT
-        + """
-select coalesce(t.id, b.id) as id, coalesce(t.position, b.position) as position, coalesce(t.name, b.name) as name,
-       coalesce(t.work_breakdown_structure, b.work_breakdown_structure) as work_breakdown_structure,
-       coalesce(t.is_summary, b.is_summary) as is_summary,
-       t.id is not null as t_there, t.start as t_start, t.finish as t_finish, t.duration_minutes as t_duration_minutes,
-       t.work_minutes as t_work_minutes, t.cost as t_cost,
-       b.id is not null as b_there, b.start as b_start, b.finish as b_finish, b.duration_minutes as b_duration_minutes,
-       b.work_minutes as b_work_minutes, b.cost as b_cost
-from present t
-full join (select * from baseline_task where organization_id = $1 and baseline_id = $3) b on b.id = t.id
-where (coalesce(t.position, b.position), coalesce(t.id, b.id)) > ($4::int, $5::uuid)
-  and not ($6 and coalesce(t.is_summary, b.is_summary))
-order by 2, 1 limit $7
-""",
-        tx.organization_id,
-        project_id,
-        baseline_id,
-        *after,
-        leaves_only,
-        limit,
-    )
 
 
 FIGURES: Final = ("start", "finish", "duration_minutes", "work_minutes", "cost")

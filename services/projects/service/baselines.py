@@ -1,17 +1,15 @@
 """Use cases of baselines: asked for by one, decided by another, and what the plan looks like beside them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from services.projects import repository
 from services.projects.domain.approval import Change
-from services.projects.domain.baselines import ALLOWED, BaselineStatus, Figures, Variance, variance
+from services.projects.domain.baselines import ALLOWED, BaselineStatus, variance
 from services.projects.entities import BASELINE, TASK
 from services.projects.errors import BaselineDecided, NothingToBaseline, NotOwnRequest, OwnRequest, ScheduleHasProblem
 from services.projects.repository import baselines as rows
@@ -21,6 +19,7 @@ from services.projects.service.life_cycle import changeable_project, check_chang
 from services.projects.service.plans import project_calendar
 from services.projects.service.projects import request_schedule
 from services.projects.service.schedules import refresh_if_asked
+from services.projects.service.variance import total_of, variance_json
 from shared import entity
 from shared.auth import Principal
 from shared.concurrency import must_be
@@ -29,7 +28,6 @@ from shared.entity import Written
 from shared.errors import NotFound
 from shared.strict_json import dumps
 from shared.types import as_uuid
-from shared.working_time import WorkingTime, minute_of
 
 CURRENT: Final = "current"
 ORIGINAL: Final = "original"
@@ -129,11 +127,11 @@ async def _supersede(
         await check_limit(tx, principal, Change(project["currency"], row["cost"], 0))
         return {}
     calendar = await project_calendar(tx, project)
-    moved = variance(_total(before, calendar), _total(row, calendar), calendar)
+    moved = variance(total_of(before, calendar), total_of(row, calendar), calendar)
     await check_limit(tx, principal, Change(project["currency"], moved.cost, moved.finish_minutes or 0))
     status = {"status": BaselineStatus.SUPERSEDED}
     await entity.update(tx, BASELINE, before["id"], status, expected=before["version"], fact="superseded")
-    kept = dumps(_variance_json(moved, project["currency"])).decode()
+    kept = dumps(variance_json(moved, project["currency"])).decode()
     return {"replaces_id": before["id"], "replaced_variance": kept}
 
 
@@ -163,106 +161,3 @@ async def named_baseline(tx: Transaction, project_id: UUID, name: str) -> asyncp
     if found is None:
         raise NotFound("No baseline of the project was approved.")
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A page of a plan beside a baseline."""
-
-    document: dict[str, object]
-    """The answer but for its cursor."""
-    following: tuple[int, UUID] | None
-    """Where the next page begins."""
-
-
-async def compare(
-    tx: Transaction,
-    project: asyncpg.Record,
-    baseline: asyncpg.Record,
-    *,
-    limit: int,
-    after: tuple[int, UUID],
-    leaves_only: bool,
-) -> Compared:
-    """Return a page of tasks as they stand to a baseline, with the total of the plan."""
-    zone, currency = ZoneInfo(project["time_zone"]), project["currency"]
-    calendar = await project_calendar(tx, project)
-    await tx.join_by_hash()
-    present = await rows.present_total(tx, project["id"])
-    found = await rows.compared(
-        tx, project["id"], baseline["id"], limit=limit + 1, after=after, leaves_only=leaves_only
-    )
-    page = found[:limit]
-    was, now = _total(baseline, calendar), _total(present, calendar)
-    total = {
-        "baseline": _figures_json(was, zone, currency),
-        "present": _figures_json(now, zone, currency),
-        "variance": _variance_json(variance(was, now, calendar), currency),
-    }
-    document: dict[str, object] = {
-        "baseline": {"id": baseline["id"], "name": baseline["name"], "status": baseline["status"]},
-        "schedule_revision": present["revision"],
-        "time_zone": project["time_zone"],
-        "total": total,
-        "items": [_item(row, calendar, zone, currency) for row in page],
-    }
-    last = page[-1] if len(found) > limit else None
-    return Compared(document, None if last is None else (last["position"], last["id"]))
-
-
-NOTHING: Final = Figures(None, None, 0, 0, Decimal(0))
-
-
-def _item(row: asyncpg.Record, calendar: WorkingTime, zone: ZoneInfo, currency: str) -> dict[str, object]:
-    was, now = _side(row, "b_"), _side(row, "t_")
-    presence = "added" if was is None else "removed" if now is None else "both"
-    return {
-        "task_id": row["id"],
-        "name": row["name"],
-        "work_breakdown_structure": row["work_breakdown_structure"],
-        "is_summary": row["is_summary"],
-        "presence": presence,
-        "baseline": None if was is None else _figures_json(was, zone, currency),
-        "present": None if now is None else _figures_json(now, zone, currency),
-        "variance": _variance_json(variance(was or NOTHING, now or NOTHING, calendar), currency),
-    }
-
-
-def _side(row: asyncpg.Record, prefix: str) -> Figures | None:
-    if not row[f"{prefix}there"]:
-        return None
-    names = ("start", "finish", "duration_minutes", "work_minutes", "cost")
-    return Figures(*(row[prefix + name] for name in names))
-
-
-def _total(row: asyncpg.Record, calendar: WorkingTime) -> Figures:
-    start, finish = row["start"], row["finish"]
-    duration = 0
-    if start is not None and finish is not None:
-        duration = calendar.working_minutes(minute_of(start), minute_of(finish))
-    return Figures(start, finish, duration, row["work_minutes"], row["cost"])
-
-
-def _figures_json(figures: Figures, zone: ZoneInfo, currency: str) -> dict[str, object]:
-    return {
-        "start": _local(figures.start, zone),
-        "finish": _local(figures.finish, zone),
-        "duration_minutes": figures.duration_minutes,
-        "work_minutes": figures.work_minutes,
-        "cost": {"amount": str(figures.cost), "currency": currency},
-    }
-
-
-def _local(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return None if moment is None else moment.replace(tzinfo=zone).isoformat()
-
-
-def _variance_json(moved: Variance, currency: str) -> dict[str, object]:
-    document: dict[str, object] = asdict(moved)
-    document["cost"] = {"amount": str(moved.cost), "currency": currency}
-    return document
-
-
-def page_of(compared: Compared, cursor: str | None) -> bytes:
-    """Return the answer as JSON."""
-    return dumps({**compared.document, "next_cursor": cursor})

@@ -9,9 +9,12 @@ import pytest
 
 from services.projects import repository
 from services.projects.repository import baselines as rows
-from services.projects.service import baselines as service_of_baselines
+from services.projects.repository.variance import VARIANCE
+from services.projects.service.baselines import named_baseline
+from services.projects.service.variance import compare
 from services.projects.settings import Settings
 from shared.db import Context, Database
+from shared.pagination import PageRequest, place_of
 from shared.testing.http import Api
 
 Json = dict[str, Any]
@@ -181,7 +184,7 @@ async def test_variance_is_told_task_by_task_and_for_the_whole(
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert pages == list(found)
-    leaves = (await manager.get(f"{path}/variance?leaves_only=true")).json()
+    leaves = (await manager.get(f"{path}/variance?is_summary=false")).json()
     assert [item["name"] for item in leaves["items"]] == ["Dig", "Pour", "Cure"]
 
 
@@ -196,15 +199,14 @@ async def test_what_goes_over_a_whole_plan_joins_by_hash_whatever_is_known_of_th
     try:
         async with database.transaction(Context(organization, "test")) as tx:
             project = await repository.project_row(tx, path.rpartition("/")[2], None)
-            baseline = await service_of_baselines.named_baseline(tx, project["id"], "current")
-            page = await service_of_baselines.compare(
-                tx, project, baseline, limit=10, after=(-1, UUID(int=0)), leaves_only=False
-            )
+            baseline = await named_baseline(tx, project["id"], "current")
+            first = PageRequest(10, None, None, None, include_total=False, path="", query="", secret=b"")
+            page = await compare(tx, project, baseline, place_of(organization, VARIANCE, first, {}), 10)
             (told,) = await tx.fetch("show enable_nestloop")
             plan = await tx.fetch("explain " + rows.UNLIKE, organization, project["id"], baseline["id"])
     finally:
         await database.close()
-    assert len(page.document["items"]) == 3  # type: ignore[arg-type]
+    assert len(page["items"]) == 3  # type: ignore[arg-type]
     assert told[0] == "off"
     assert not [line[0] for line in plan if "Nested Loop" in line[0]]
 
