@@ -203,6 +203,17 @@ async def rows(tx: Transaction, kind: Entity, project_id: UUID, order: str = "id
     )
 
 
+async def scheduled_dates(tx: Transaction, project_id: UUID) -> Mapping[UUID, tuple[tuple[object, object], ...]]:
+    """Return by task between which dates it lies in the present schedule: as early as possible, and as it is shown."""
+    found = await tx.fetch_all(
+        "select id, early_start, early_finish, start, finish from schedule_item"
+        " where organization_id = $1 and project_id = $2",
+        tx.organization_id,
+        project_id,
+    )
+    return {row["id"]: ((row["early_start"], row["early_finish"]), (row["start"], row["finish"])) for row in found}
+
+
 async def rows_by_id(
     tx: Transaction, kind: Entity, project_id: UUID, identifiers: Collection[UUID]
 ) -> list[asyncpg.Record]:

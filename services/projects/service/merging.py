@@ -42,6 +42,7 @@ from shared.working_time import instant_of
 Record = asyncpg.Record
 
 DEFAULT_CURRENCY: Final = "USD"
+PLANNED: Final = ("planned_start", "planned_finish")
 OVERRULED: Final[Row] = {"code": "baseline_in_force", "detail": "an approved baseline is in force; no file replaces it"}
 
 
@@ -227,6 +228,7 @@ class _Merge(RowMerge):
         stands = outline_order({row["id"]: row["parent_id"] for row in everything})
         in_order = len(order) == len(self.plan.tasks) and order == [each for each in stands if each in kept]
         approved = await baselines.in_force(self.tx, self.merged.project_id)
+        scheduled = await repository.scheduled_dates(self.tx, self.merged.project_id)
         differs = False
         wanted: dict[Hashable, tuple[str, Row]] = {}
         for number, task in enumerate(self.plan.tasks):
@@ -242,6 +244,8 @@ class _Merge(RowMerge):
                 values["position"] = row["position"]
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
                 values["parent_id"] = None  # to files everything is below the row that sums up the project
+            if row is not None and not task.is_manual and (task.start, task.finish) in scheduled.get(row["id"], ()):
+                values |= {name: row[name] for name in PLANNED}  # an export tells where it lies, as we know already
             if approved is not None:
                 held = (
                     dict.fromkeys(BASELINE_COLUMNS) if row is None else {name: row[name] for name in BASELINE_COLUMNS}

@@ -96,8 +96,13 @@ async def test_a_plan_comes_back_in_its_own_format_without_change_and_elsewhere_
     }
     assert await links_of(director, empty) == await links_of(director, project)
     tasks = [await rows(director, f"/v1/projects/{each}/tasks") for each in (project, empty)]
+    planned = ("planned_start", "planned_finish")
+    found = stated(tasks[1])
     for uid, wanted in stated(tasks[0]).items():
-        assert stated(tasks[1])[uid] == wanted
+        if kind == "mspdi" and uid in here and not wanted["is_manual"]:
+            # Microsoft Project's start and finish are where a task lies now, whatever the file that it came with said.
+            wanted |= dict(zip(planned, (here[uid]["early_start"], here[uid]["early_finish"]), strict=True))
+        assert found[uid] == wanted
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
