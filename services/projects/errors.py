@@ -141,6 +141,14 @@ class CalendarInUse(Conflict):
     cure = "Give these another calendar first."
 
 
+class CalendarCycle(Conflict):
+    """The calendar would work as itself."""
+
+    code, title = "calendar_cycle", "A calendar cannot work as itself"
+    cause = "The calendar named as its base is itself, or works as it; errors[] names the loop in order."
+    cure = "Choose a base that does not work as this calendar."
+
+
 class CalendarInherited(Conflict):
     """The calendar is inherited from the organization."""
 
@@ -255,6 +263,14 @@ class BaselineDecided(Conflict):
     code, title = "baseline_decided", "The baseline is decided already"
     cause = "Only a baseline that is requested can be approved, rejected or withdrawn."
     cure = "Request another baseline."
+
+
+class BaselineNameTaken(Conflict):
+    """Another baseline of the project has this name."""
+
+    code, title = "baseline_name_taken", "Another baseline of the project has this name"
+    cause = "Baselines of a project are told apart by their names; only those rejected or withdrawn leave theirs free."
+    cure = "Choose another name, or withdraw the request that has it."
 
 
 class IntakeDecided(Conflict):

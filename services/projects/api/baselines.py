@@ -37,7 +37,7 @@ class BaselineCreate(Schema):
     )
 
     name: Name
-    """What people call it."""
+    """What people call it; unique among the project's baselines that are not rejected or withdrawn."""
     reason: Reason
 
 

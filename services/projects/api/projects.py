@@ -63,9 +63,7 @@ async def list_projects(
     return await pagination.page(call.tx, repository.PROJECTS, page, filters, restrict=own)
 
 
-@router.post(
-    "", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 404, 409, 413, 415)
-)
+@router.post("", status_code=201, response_model=ProjectRead, **operation(Permission.PROJECT_CREATE, 409, 413, 415))
 async def create_project(call: Current, body: ProjectCreate) -> Response:
     """Create a project, empty or with the plan of a template; to begin it as approved or active needs that right."""
     life_cycle.may_begin(call.principal, body.status)

@@ -120,7 +120,7 @@ async def copy_tasks(call: Current, project_id: ProjectRef, body: TaskCopy) -> R
     currency is not taken over.
     """
     wanted = Wanted(**body.model_dump(exclude={"source_project_id"}))
-    copies, position = await copying.copy_tasks(call.tx, project_id, call.own_only, str(body.source_project_id), wanted)
+    copies, position = await copying.copy_tasks(call.tx, project_id, call.own_only, body.source_project_id, wanted)
     items = [{"source_id": str(key), "id": str(copy)} for key, copy in copies.items()]
     headers = {"PMO-Position": position}
     return Response(orjson.dumps({"items": items}), 201, headers, media_type="application/json")

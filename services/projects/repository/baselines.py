@@ -123,6 +123,19 @@ async def baseline_row(tx: Transaction, project_id: UUID, baseline_id: UUID) -> 
     return row
 
 
+async def is_named(tx: Transaction, project_id: UUID, name: str) -> bool:
+    """Tell whether a baseline that is not rejected or withdrawn has a name; the caller holds the project's lock."""
+    return bool(
+        await tx.fetchint(
+            "select count(*) from baseline where organization_id = $1 and project_id = $2 and name = $3"
+            " and status not in ('rejected', 'withdrawn')",
+            tx.organization_id,
+            project_id,
+            name,
+        )
+    )
+
+
 async def in_force(tx: Transaction, project_id: UUID) -> asyncpg.Record | None:
     """Return the approved baseline that no other has replaced."""
     return await tx.fetchrow(

@@ -11,7 +11,14 @@ from services.projects import repository
 from services.projects.domain.approval import Change
 from services.projects.domain.baselines import ALLOWED, BaselineStatus, variance
 from services.projects.entities import BASELINE, TASK
-from services.projects.errors import BaselineDecided, NothingToBaseline, NotOwnRequest, OwnRequest, ScheduleHasProblem
+from services.projects.errors import (
+    BaselineDecided,
+    BaselineNameTaken,
+    NothingToBaseline,
+    NotOwnRequest,
+    OwnRequest,
+    ScheduleHasProblem,
+)
 from services.projects.repository import baselines as rows
 from services.projects.service.approval import check_limit
 from services.projects.service.changes import PlanChanges
@@ -44,10 +51,12 @@ BASELINE_COLUMNS: Final = (
 async def request_baseline(tx: Transaction, reference: str, own_only: str | None, name: str, reason: str) -> Written:
     """Take the present plan as a baseline that somebody else may approve.
 
-    Raises NothingToBaseline, and ScheduleHasProblem while the plan cannot be scheduled.
+    Raises BaselineNameTaken, NothingToBaseline, and ScheduleHasProblem while the plan cannot be scheduled.
     """
     project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
+    if await rows.is_named(tx, project_id, name):
+        raise BaselineNameTaken
     await refresh_if_asked(tx, project_id)
     await tx.join_by_hash()
     present = await rows.present_total(tx, project_id)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from services.projects.domain.calendar_rules import CalendarRules, TooManyDays
-from services.projects.errors import CalendarWithoutWork, ReferenceInvalid
+from services.projects.errors import CalendarCycle, CalendarWithoutWork
 from shared.errors import FieldError, ValidationFailed
 from shared.working_calendar import CalendarError, CalendarLoop, WorkingCalendar
 from shared.working_time import WorkingTime, compile_calendars
@@ -25,14 +25,16 @@ def laid_out(rules: CalendarRules, source_id: str, name: str, base_source_id: st
 
 
 def checked(others: Sequence[WorkingCalendar], calendar: WorkingCalendar) -> None:
-    """Raise ReferenceInvalid where bases lead back, ValidationFailed or CalendarWithoutWork for what is no calendar."""
+    """Raise CalendarCycle where bases lead back, ValidationFailed or CalendarWithoutWork for what is no calendar."""
+    known = {each.source_id: each for each in (*others, calendar)}
     try:
         compile_calendars([*others, calendar])
     except CalendarLoop as loop:
-        raise ReferenceInvalid(errors=[FieldError("/base_calendar_id", "calendar_loop", str(loop))]) from loop
+        names = [known[source_id].name for source_id in loop.source_ids]
+        detail = f"the calendars are each other's base: {' > '.join(names)}"
+        raise CalendarCycle(errors=[FieldError("/base_calendar_id", "calendar_cycle", detail)]) from loop
     except CalendarError as error:
         raise ValidationFailed(errors=[FieldError("", "calendar", str(error))]) from error
-    known = {each.source_id: each for each in others}
     chain = [calendar]
     while chain[-1].base_source_id is not None:
         chain.append(known[chain[-1].base_source_id])

@@ -133,7 +133,7 @@ def _columns(
     fields: Mapping[str, object],
     rules: CalendarRules,
 ) -> dict[str, object]:
-    """Return the columns of a calendar; raises ReferenceInvalid for a base that leads back here."""
+    """Return the columns of a calendar; raises CalendarCycle for a base that leads back here."""
     base_id = fields.get("base_calendar_id")
     base = next((row["source_id"] for row in rows if row["id"] == base_id), None)
     calendar = laid_out(rules, str(fields["source_id"]), str(fields["name"]), base, project["start"].year)

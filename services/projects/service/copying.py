@@ -1,6 +1,7 @@
 """Copying branches of a plan, from the same project, another one or a template, with what hangs on them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -66,20 +67,22 @@ class Wanted:
     with_assignments: bool = False
 
 
-async def source_project(tx: Transaction, reference: str, own_only: str | None) -> asyncpg.Record:
-    """Return a project that the caller may copy from: one that it sees, or any template; raises NotFound."""
-    row = await repository.project_row(tx, reference, None)
-    if own_only is not None and row["owner"] != own_only and not row["is_template"]:
-        raise NotFound
-    return row
+async def source_project(tx: Transaction, project_id: UUID, own_only: str | None, pointer: str) -> asyncpg.Record:
+    """Return a project that the caller may copy from: one that it sees, or any template; raises ReferenceInvalid."""
+    with suppress(NotFound):
+        row = await repository.project_row(tx, str(project_id), None)
+        if own_only is None or row["owner"] == own_only or row["is_template"]:
+            return row
+    detail = "names neither a template nor a project that you see"
+    raise ReferenceInvalid(errors=[FieldError(pointer, "unknown_reference", detail)])
 
 
 async def copy_tasks(
-    tx: Transaction, reference: str, own_only: str | None, source: str, wanted: Wanted
+    tx: Transaction, reference: str, own_only: str | None, source_id: UUID, wanted: Wanted
 ) -> tuple[Mapping[UUID, UUID], str]:
     """Copy branches into a project; returns the copies by what they are of, and the position of the effect."""
     project = await changeable_project(tx, reference, own_only)
-    origin = await source_project(tx, source, own_only)
+    origin = await source_project(tx, source_id, own_only, "/source_project_id")
     copied = await _Copy(tx, origin, project, wanted).run()
     await request_schedule(tx, project["id"])
     version = await repository.position(tx, project["id"])
@@ -88,7 +91,7 @@ async def copy_tasks(
 
 async def fill_from_template(tx: Transaction, project_id: UUID, template_id: UUID, own_only: str | None) -> Written:
     """Give a new project the plan of another: calendars, tasks, dependencies, resources, assignments and settings."""
-    origin = await source_project(tx, str(template_id), own_only)
+    origin = await source_project(tx, template_id, own_only, "/template_id")
     project = await changeable_project(tx, str(project_id), own_only)
     copy = _Copy(tx, origin, project, Wanted(with_assignments=True))
     await copy.run()

@@ -59,7 +59,7 @@ def _calendar(row: Mapping[str, object], year: int) -> WorkingCalendar:
 
 
 async def _check(tx: Transaction, row: Mapping[str, object]) -> None:
-    """Raise ReferenceInvalid for a base that is none or leads back here, ValidationFailed for no working time."""
+    """Raise ReferenceInvalid for a base that is none, CalendarCycle for one that leads back here, or as `checked`."""
     if len(str(row["rules"]).encode()) > MOST_BYTES:
         detail = f"its rules may have {MOST_BYTES} bytes"
         raise ValidationFailed(errors=[FieldError("", "too_large", detail)])

@@ -54,9 +54,9 @@ async def test_a_first_baseline_counts_whole_and_the_next_by_what_it_adds(
 
     # What is added is little, and late by a day: within. Late by another two: beyond.
     await change(asking, path, (await tasks(asking, path))["Pour"], duration_minutes=960)
-    assert (await decided(manager, await taken(asking, path))).status_code == 200
+    assert (await decided(manager, await taken(asking, path, "Second"))).status_code == 200
     await change(asking, path, (await tasks(asking, path))["Pour"], duration_minutes=1920)
-    third = await taken(asking, path)
+    third = await taken(asking, path, "Third")
     refused = await decided(manager, third)
     assert refused.json()["detail"] == "pmo_manager: 960 working minutes later than 480."
     assert (await decided(director, third)).status_code == 200

@@ -130,6 +130,25 @@ async def test_history_tells_why_each_thing_was_done(manager: httpx2.AsyncClient
     ]
 
 
+async def test_a_name_is_free_again_only_when_its_baseline_was_not_approved(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient
+) -> None:
+    path, elsewhere = await planned(manager), await planned(manager)
+    body = {"name": "Contract", "reason": "again"}
+    for decision in ("withdrawn", "rejected"):
+        made = await taken(manager, path)
+        assert (await decided(manager if decision == "withdrawn" else director, made, decision)).status_code == 200
+    made = await taken(manager, path)
+    for _ in range(2):  # requested, then approved
+        refused = await manager.post(f"{path}/baselines", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "baseline_name_taken")
+        await decided(director, made)
+    await decided(director, await taken(manager, path, "Second"))
+    refused = await manager.post(f"{path}/baselines", json=body)  # superseded: it is still compared with
+    assert (refused.status_code, refused.json()["code"]) == (409, "baseline_name_taken")
+    await taken(manager, elsewhere)
+
+
 async def test_a_project_manager_withdraws_what_they_asked_for(manager: httpx2.AsyncClient) -> None:
     path = await planned(manager)
     withdrawn = await decided(manager, await taken(manager, path), "withdrawn")

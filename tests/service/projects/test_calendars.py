@@ -102,7 +102,11 @@ async def test_projects_and_tasks_are_scheduled_by_their_calendars(story: Story)
     used = await story.client.delete(path, headers={"if-match": '"2"'})
     assert (used.status_code, used.json()["code"]) == (409, "calendar_in_use")
     loop = await story.client.patch(path, json={"base_calendar_id": night["id"]}, headers={"if-match": '"2"', **PATCH})
-    assert (loop.status_code, loop.json()["errors"][0]["code"]) == (422, "calendar_loop")
+    assert (loop.status_code, loop.json()["code"]) == (409, "calendar_cycle")
+    (told,) = loop.json()["errors"]
+    assert told["pointer"] == "/base_calendar_id"
+    assert base["name"] in told["detail"]
+    assert night["name"] in told["detail"]
     versions = (await story.client.get(f"{path}/history")).json()["items"]
     assert [each["version"] for each in versions] == [2, 1]
 

@@ -193,7 +193,8 @@ async def test_calendars_of_the_organization_lead_to_no_loop_and_have_a_past(
     second = await stated(director, "Second", base_calendar_id=first["id"])
     path, headers = f"{PATH}/{first['id']}", {"If-Match": '"1"', **PATCH}
     loop = await director.patch(path, json={"base_calendar_id": second["id"]}, headers=headers)
-    assert loop.json()["errors"][0]["code"] == "calendar_loop"
+    assert codes(loop) == (409, "calendar_cycle")
+    assert loop.json()["errors"][0]["detail"] == "the calendars are each other's base: Second > First"
     taken = await director.post(PATH, json={"name": "First", "week": OFFICE})
     assert codes(taken) == (409, "key_taken")
     assert codes(await director.delete(path, headers={"If-Match": '"1"'})) == (409, "calendar_in_use")

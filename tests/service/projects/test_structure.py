@@ -1,6 +1,6 @@
 """The structure of a plan: moving and copying branches, codes by hand and by a mask, projects from templates."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -97,6 +97,12 @@ async def test_a_branch_is_copied_with_its_links(story: Story) -> None:
     assert len(links) == 3
 
 
+async def another_of(story: Story) -> str:
+    """The id of another project of the same owner."""
+    made = await story.client.post("/v1/projects", json={"name": "Another"})
+    return str(made.json()["id"])
+
+
 async def test_a_project_is_made_from_a_template(story: Story, service: Api, organization: UUID) -> None:
     await story.link("a", "s", lag=480)
     project = await story.client.get(story.path)
@@ -105,12 +111,21 @@ async def test_a_project_is_made_from_a_template(story: Story, service: Api, org
     await story.client.patch(f"{story.path}/tasks/{story.ids['a']}", json=task, headers={"if-match": '"1"', **PATCH})
     manager = service.as_(organization, "project_manager", subject="mia")
     body = {"name": "Second", "start": "2027-01-04T08:00:00Z", "template_id": project.json()["id"]}
-    assert (await manager.post("/v1/projects", json=body)).status_code == 404
+    hidden = await manager.post("/v1/projects", json=body)
+    missing = await manager.post("/v1/projects", json={**body, "template_id": str(uuid4())})
+    for refused in (hidden, missing):  # whether it exists is not told
+        assert (refused.status_code, refused.json()["code"]) == (422, "reference_invalid")
+    assert hidden.json()["errors"] == missing.json()["errors"]
+    assert hidden.json()["errors"][0]["pointer"] == "/template_id"
     assert (await story.client.patch(story.path, json={"is_template": True}, headers=headers)).status_code == 200
     made = await manager.post("/v1/projects", json=body)
     assert made.status_code == 201, made.text
     second = Story(manager, made.json()["id"])
     assert await names(second) == "a b c s ..s1 ..s2"
+    for source in (await another_of(story), str(uuid4())):
+        refused = await manager.post(f"{second.path}/tasks/copy", json={"source_project_id": source})
+        assert (refused.status_code, refused.json()["code"]) == (422, "reference_invalid")
+        assert refused.json()["errors"][0]["pointer"] == "/source_project_id"
     first = (await manager.get(f"{second.path}/tasks?name=a")).json()["items"][0]
     assert (first["percent_complete"], first["actual_finish"]) == (0, None)
     assert first["deadline"] == "2027-01-29T17:00:00+00:00"
