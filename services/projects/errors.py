@@ -15,8 +15,8 @@ class ProjectSourceTaken(Conflict):
     """Another project of the organization has this source id."""
 
     code, title = "project_source_taken", "Another project has this source_id"
-    cause = "A source_id names one project of the organization."
-    cure = "Change that project, or use another source_id."
+    cause = "A source_id names one project of the organization; a file names it by its GUID."
+    cure = "Change that project, or use another source_id; import the file into a project that project_id names."
 
 
 class KeyTaken(Conflict):

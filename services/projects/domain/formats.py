@@ -56,7 +56,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "mspdi": Format(lambda _: MspdiCheck(), lambda chunks, _: PlanFile({"": read_mspdi(chunks)})),
         "pmxml": Format(lambda _: PmxmlCheck(), lambda chunks, _: read_pmxml(chunks)),
         "xer": Format(lambda of: xer_check(of.encoding), lambda chunks, of: read_xer(chunks, of.encoding)),
-        "csv": Format(lambda of: CsvCheck(of.encoding), read_csv),
+        "csv": Format(CsvCheck, read_csv),
         "xlsx": Format(lambda _: XlsxCheck(), read_xlsx),
         **dict.fromkeys(CONVERTED, Format(lambda _: AnyCheck(), lambda chunks, _: PlanFile({"": read_mspdi(chunks)}))),
     }

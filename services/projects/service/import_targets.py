@@ -6,12 +6,15 @@ import asyncpg
 
 from services.projects import repository
 from services.projects.domain.plan import Plan
+from services.projects.errors import ProjectSourceTaken
 from shared.db import Transaction
-from shared.errors import NotFound
 
 
 async def find_project(tx: Transaction, source: str, row: asyncpg.Record) -> UUID | None:
-    """Return the project that a plan is of: the one named, else the one of its source."""
+    """Return the project that a plan is of: the one named, else the one of its source.
+
+    Raises ProjectSourceTaken if that is one of somebody else's, and the sender may only change own ones.
+    """
     owner = row["actor"] if row["own_only"] else None
     if row["target_project_id"] is not None:
         identifier: UUID = (await repository.project_row(tx, str(row["target_project_id"]), owner))["id"]
@@ -24,7 +27,8 @@ async def find_project(tx: Transaction, source: str, row: asyncpg.Record) -> UUI
     if found is None:
         return None
     if owner is not None and found["owner"] != owner:
-        raise NotFound
+        # It is told that there is one, which a refusal cannot hide, but not which, nor whose.
+        raise ProjectSourceTaken("The file is of a project that is not yours; name one of yours with project_id.")
     known: UUID = found["id"]
     return known
 

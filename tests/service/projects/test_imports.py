@@ -124,6 +124,19 @@ async def test_an_import_needs_the_permission_and_an_xml_body(service: Api, orga
     assert response.status_code == 422
 
 
+async def test_a_file_of_somebody_elses_project_is_told_to_be_and_neither_which_nor_whose(
+    director: httpx2.AsyncClient, service: Api, organization: UUID
+) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    manager = service.as_(organization, "project_manager", subject="pm")
+    problem = (await imported(manager, EXAMPLE.read_bytes()))["problem"]
+    assert (problem["code"], "project_id" in problem["detail"]) == ("project_source_taken", True)
+    assert project not in str(problem)
+    assert (await manager.get("/v1/projects")).json()["items"] == []
+    own = (await manager.post("/v1/projects", json={"name": "Mine", "currency": "EUR"})).json()["id"]
+    assert (await imported(manager, EXAMPLE.read_bytes(), f"&project_id={own}"))["status"] == "succeeded"
+
+
 async def test_an_operation_of_another_organization_is_not_found(director: httpx2.AsyncClient, service: Api) -> None:
     response = await director.post("/v1/imports?format=mspdi", content=EXAMPLE.read_bytes(), headers=XML)
     other = service.as_(uuid4(), "pmo_director")

@@ -229,10 +229,12 @@ async def test_what_is_no_table_is_refused_and_leaves_nothing(director: httpx2.A
         headers = {"Content-Type": "application/octet-stream"}
         response = await director.post(f"/v1/imports?format={kind}", content=content, headers=headers)
         assert (response.status_code, response.json()["code"]) == (422, "plan_file_unreadable")
-    headers = {"Content-Type": "application/octet-stream"}
-    response = await director.post("/v1/imports?format=csv", content=b"colour\nred\n", headers=headers)
-    operation = await ended(director, response)
-    assert operation["problem"]["errors"][0]["code"] == "unknown_columns"
+    for query, content, code in (
+        ("", b"colour\nred\n", "unknown_columns"),
+        ('&mapping={"id":"Nr."}', TABLE.encode(), "unknown_column"),
+    ):
+        response = await director.post(f"/v1/imports?format=csv{query}", content=content, headers=CSV)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (422, code)
     deep = "id,start,outline_level\n" + "".join(f"{level},2026-03-02,{level}\n" for level in range(1, 103))
     mistake = (await imported(director, deep.encode(), kind="csv"))["problem"]["errors"][0]
     assert (mistake["code"], mistake["detail"][:17]) == ("outline_too_deep", "line 102, column ")

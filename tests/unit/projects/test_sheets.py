@@ -14,6 +14,7 @@ from services.projects.domain.sheets import CsvCheck, read_csv, values
 from services.projects.domain.sheets.values import CellError
 from services.projects.domain.tables import csv_lines
 from services.projects.domain.xml_guard import PlanFileError
+from tests.unit.projects.mspdi_support import pieces
 
 
 def read(text: str, options: Options = Options(), encoding: str = "utf-8") -> Plan:  # noqa: B008 - immutable
@@ -249,6 +250,33 @@ def test_work_goes_along_with_the_duration_unless_it_is_stated() -> None:
     rows = f"{head}\n1,a,2026-01-05,10d,80h,40%,\n2,b,,5d,,100%,\n3,c,,5d,40h,40%,10%\n"
     found = [(int(each.percent_complete), int(each.percent_work_complete)) for each in read(rows).tasks]
     assert found == [(40, 40), (100, 100), (40, 10)]
+
+
+def checked(content: bytes, options: Options, size: int) -> None:
+    check = CsvCheck(options)
+    for piece in pieces(content, size):
+        check.feed(piece)
+    check.close()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("size", [7, 100_000])
+def test_the_row_of_headings_is_looked_at_as_a_file_arrives_however_long_it_is(encoding: str, size: int) -> None:
+    content = ("\nNr.;Größe\n" + "1;Maß – ä\n" * 10).encode(encoding)
+    content += ("2;Maß – ä\n" * 400_000).encode(encoding.replace("16", "16-le")) if size > 7 else b""
+    stated = encoding if encoding == "utf-16" else None
+    checked(content, Options(mapping={"id": "Nr.", "name": "Größe"}, encoding=stated), size)
+    with pytest.raises(PlanFileError, match="unknown_column:"):
+        checked(content, Options(mapping={"id": "Nr.", "name": "Maß"}, encoding=stated), size)
+    with pytest.raises(PlanFileError, match="unknown_columns:"):
+        checked(content.replace("Nr.".encode(encoding.replace("16", "16-le")), b"", 1), Options(encoding=stated), size)
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_nul_is_told_by_its_place(size: int) -> None:
+    with pytest.raises(PlanFileError) as error:
+        checked(b"id,name\n1,a\n2,b\x00c\n", Options(), size)
+    assert (error.value.line, error.value.column) == (3, 4)
 
 
 def test_a_column_that_the_mapping_names_must_be_there() -> None:

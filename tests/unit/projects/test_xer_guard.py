@@ -96,6 +96,17 @@ def test_tables_that_are_not_kept_do_not_grow_memory() -> None:
     assert measured(40) < measured(1) + 200_000
 
 
+def test_a_nul_is_told_by_its_place() -> None:
+    file = document([activity(1)])
+    place = file.index("Activity 1")
+    with pytest.raises(PlanFileError) as error:
+        read_xer([(file[:place] + "\0" + file[place:]).encode()])
+    line = file[:place].count("\n") + 1
+    assert (error.value.code, error.value.line, error.value.column) == (
+        "xer_forbidden", line, place - file.rindex("\n", 0, place)
+    )  # fmt: skip
+
+
 def test_a_breakdown_of_more_levels_than_there_are_is_refused_at_the_node() -> None:
     nodes = [ROOT, *(node(uid, parent=uid - 1) for uid in range(2, 110))]
     (plan,) = read_file([activity(1, MOST_LEVELS)], nodes=nodes[:MOST_LEVELS]).plans.values()

@@ -67,8 +67,8 @@ class XerReader:
         if not self._ended:
             self._refuse("xer_truncated", "the file ends before its end mark %E")
 
-    def _refuse(self, code: str, detail: str) -> Never:
-        self._error = PlanFileError(code, detail, max(1, self._line), 1)
+    def _refuse(self, code: str, detail: str, column: int = 1) -> Never:
+        self._error = PlanFileError(code, detail, max(1, self._line), column)
         raise self._error
 
     def _take(self, *, final: bool) -> None:
@@ -98,8 +98,8 @@ class XerReader:
         self._line += 1
         if len(line) > MAX_LINE:
             self._refuse("xer_too_large", f"a line longer than {MAX_LINE} bytes")
-        if b"\0" in line:
-            self._refuse("xer_forbidden", "a NUL character")
+        if (place := line.find(0)) >= 0:
+            self._refuse("xer_forbidden", "a NUL character", place + 1)
         if not self._begun:
             self._begin(line.removeprefix(codecs.BOM_UTF8))
             return

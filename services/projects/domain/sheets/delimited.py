@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
+from services.projects.domain.import_options import Options
+from services.projects.domain.sheets.headers import columns_of
 from services.projects.domain.xml_guard import PlanFileError
 
 Rows = Iterator[tuple[int, list[str]]]
@@ -14,6 +16,7 @@ Rows = Iterator[tuple[int, list[str]]]
 MAX_LINE: Final = 1_048_576  # characters
 MAX_COLUMNS: Final = 1_000
 MAX_LINES: Final = 2_000_000
+MAX_HEAD: Final = 4 * MAX_LINE  # bytes in which a row of headings is looked for
 PIECE: Final = 1_048_576
 DEFAULT_ENCODING: Final = "cp1252"
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -26,27 +29,50 @@ _ARCHIVE: Final = b"PK\x03\x04"
 
 
 class CsvCheck:
-    """Checks bytes while they are received: text, not an archive or a program."""
+    """Checks bytes while they are received: text, not an archive or a program, whose first row names columns."""
 
-    def __init__(self, encoding: str | None = None) -> None:
-        self._begin = b""
-        self._wide = encoding == "utf-16"
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self._head = bytearray()
+        self._is_whole = True
+        self._wide = self._options.encoding == "utf-16"
+        self._lines = 1
+        self._column = 1  # bytes; of what comes next
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
-        if len(self._begin) < 4:
-            self._begin += chunk[:4]
-            if self._begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                self._wide = True
-        if self._begin.startswith(_ARCHIVE):
+        room = MAX_HEAD - len(self._head)
+        self._is_whole = self._is_whole and len(chunk) <= room
+        self._head += chunk[: max(room, 0)]
+        if self._head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            self._wide = True
+        if self._head.startswith(_ARCHIVE):
             raise PlanFileError("not_csv", "this is an archive; if it is a workbook, import it as xlsx", 1, 1)
-        if not self._wide and b"\0" in chunk:
-            raise PlanFileError("not_csv", "a NUL character: this is no text, or UTF-16 without its first mark", 1, 1)
+        if self._wide:
+            return
+        if (place := chunk.find(0)) >= 0:
+            self._move(chunk[:place])
+            detail = "a NUL character: this is no text, or UTF-16 without its first mark"
+            raise PlanFileError("not_csv", detail, self._lines, self._column)
+        self._move(chunk)
+
+    def _move(self, text: bytes) -> None:
+        self._lines += text.count(b"\n")
+        end = text.rfind(b"\n")
+        self._column = len(text) - end if end >= 0 else self._column + len(text)
 
     def close(self) -> None:
         """Say that the bytes are complete."""
-        if not self._begin:
+        if not self._head:
             raise PlanFileError("not_csv", "the file is empty", 1, 1)
+        head = bytes(self._head)
+        if not self._is_whole and not self._wide:
+            head = head[: head.rfind(b"\n") + 1]  # no row, nor a character, that is cut
+        if not head:
+            return
+        first = next(Delimited(head, self._options.encoding).rows(), None)
+        if first is not None:
+            columns_of(first[1], self._options.mapping)
 
 
 class Delimited:
