@@ -101,6 +101,14 @@ class TaskIsSummary(Conflict):
     cure = "State the progress of the tasks below it."
 
 
+class TaskUnderWay(Conflict):
+    """What was done of a task would no longer count if tasks were put below it."""
+
+    code, title = "task_under_way", "No task is put below one that is under way"
+    cause = "The task has progress or actual cost of its own; those of a summary are the sums of the tasks below it."
+    cure = "Put the new task beside it, or take back what was stated of it first (0 percent, no actual cost)."
+
+
 class DependencyCycle(Conflict):
     """Tasks would wait for each other."""
 

@@ -15,6 +15,7 @@ select id, version, parent_id, position, outline_level, work_breakdown_structure
        activity_type, is_milestone, is_manual, duration_minutes, constraint_type, constraint_date,
        secondary_constraint_type, secondary_constraint_date, planned_start, planned_finish, percent_complete,
        progress_at, custom_fields, ev_technique, actual_duration_minutes, remaining_duration_minutes,
+       actual_start, actual_cost,
        work_minutes, actual_work_minutes, percent_work_complete, uses_physical_percent, physical_percent_complete
 from task where organization_id = $1 and project_id = $2 order by position, id
 """

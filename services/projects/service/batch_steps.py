@@ -21,6 +21,7 @@ from services.projects.errors import (
 from services.projects.service import custom_fields
 from services.projects.service.dependencies import check_lag
 from services.projects.service.outlines import Fields, outline_of
+from services.projects.service.task_bounds import check_parent
 from services.projects.service.tasks import changed_task, new_task, stated_progress
 from services.projects.service.techniques import check_technique
 from shared.concurrency import must_be
@@ -144,6 +145,12 @@ class Taking:
             raise ReferenceInvalid(errors=[FieldError(f"/{name}", "unknown_reference", detail)])
         return key
 
+    def _parent(self, key: UUID | None) -> UUID | None:
+        """Return the task that others are put below; raises TaskUnderWay."""
+        if key is not None and (row := self.plan.rows.get(key)) is not None:
+            check_parent(row)
+        return key
+
     def _check_calendar(self, fields: Mapping[str, object]) -> None:
         if fields.get("calendar_id") not in {None, *self.plan.calendars}:
             detail = "names no calendar of this project"
@@ -166,7 +173,7 @@ class Taking:
         fields = new_task(plan.project, plan.custom_fields, step.values, step.cost)
         self._check_calendar(fields)
         check_technique(plan.rows, plan.task_changes, None, as_technique(step.values.get("ev_technique")))
-        parent = self._known(fields, "parent_id")
+        parent = self._parent(self._known(fields, "parent_id"))
         source = fields.get("source_id")
         if source is not None and source in plan.sources:
             raise TaskSourceTaken
@@ -203,6 +210,7 @@ class Taking:
         parent, before, after = (self._known(step.values, name) for name in ("parent_id", "before_id", "after_id"))
         if parent is None and (beside := before or after) is not None:
             parent = plan.outline[beside].parent
+        self._parent(parent)
         try:
             plan.outline.move([row["id"]], parent, before=before, after=after)
         except NoPlace as error:

@@ -21,7 +21,7 @@ from services.projects.service.life_cycle import changeable_project
 from services.projects.service.outlines import Fields, load_outline, update_rows
 from services.projects.service.projects import request_schedule
 from services.projects.service.statements import quantum
-from services.projects.service.task_bounds import DATES
+from services.projects.service.task_bounds import DATES, check_parent
 from services.projects.service.techniques import copied_technique
 from shared import entity
 from shared.db import Transaction
@@ -133,6 +133,8 @@ class _Copy:
         if wanted.parent_id is not None and wanted.parent_id not in target:
             detail = "names no task of this project"
             raise ReferenceInvalid(errors=[FieldError("/parent_id", "unknown_reference", detail)])
+        if wanted.parent_id is not None:
+            check_parent(await repository.task_row(self.tx, self.project["id"], wanted.parent_id))
         try:
             for key, copy in copies.items():
                 target.add(copy, copies.get(tasks[key]["parent_id"], wanted.parent_id))

@@ -7,6 +7,7 @@ import asyncpg
 
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, EvTechnique, technique_of
 from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, ConstraintType
+from services.projects.errors import TaskUnderWay
 from shared.errors import FieldError, ValidationFailed
 
 DATELESS: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
@@ -39,6 +40,13 @@ _NEW: Final[Mapping[str, object]] = {
     **{f"{prefix}constraint_type": ConstraintType.AS_SOON_AS_POSSIBLE for prefix in _PREFIXES},
     **{f"{prefix}constraint_date": None for prefix in _PREFIXES},
 }
+
+
+def check_parent(row: asyncpg.Record) -> None:
+    """Raise TaskUnderWay if a task cannot become a summary without losing what was done of it."""
+    begun = row["percent_complete"] > 0 or row["actual_start"] is not None
+    if not row["is_summary"] and (begun or row["actual_cost"] > 0):
+        raise TaskUnderWay
 
 
 def settle_new(fields: dict[str, object]) -> None:

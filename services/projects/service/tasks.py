@@ -31,7 +31,7 @@ from services.projects.service.outlines import load_outline, write_outline
 from services.projects.service.progress import RESCHEDULING, contradictions, standing_of, tasks_to_state
 from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, over_new_wholes, quantum, statement
-from services.projects.service.task_bounds import DATES, settle_changed, settle_new
+from services.projects.service.task_bounds import DATES, check_parent, settle_changed, settle_new
 from services.projects.service.task_calendars import task_calendars
 from services.projects.service.techniques import check_technique, techniques_of
 from shared import entity
@@ -173,6 +173,7 @@ async def create_task(
         fields["outline_level"] = level
         if level > MOST_LEVELS:
             raise MoveNotPossible(f"There are {MOST_LEVELS} levels at most.")
+        check_parent(parent)
         if not parent["is_summary"]:
             await entity.update(tx, TASK, parent_id, {"is_summary": True}, expected=parent["version"])
         end = await outlines.end_of_branch(tx, project_id, parent) if is_usual else None

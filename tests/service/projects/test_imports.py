@@ -228,8 +228,10 @@ async def test_a_link_that_leaves_the_file_is_reported_by_its_two_tasks(director
 async def test_a_task_with_hand_made_tasks_below_it_stays_a_summary(director: httpx2.AsyncClient) -> None:
     project_id = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
     tasks = f"/v1/projects/{project_id}/tasks"
-    leaf = (await director.get(f"{tasks}?source_id=25")).json()["items"][0]
-    await director.post(tasks, json={"name": "By hand", "parent_id": leaf["id"]})
+    leaves = (await director.get(f"{tasks}?is_summary=false&limit=200")).json()["items"]
+    leaf = next(task for task in leaves if not task["percent_complete"] and not task["is_milestone"])
+    made = await director.post(tasks, json={"name": "By hand", "parent_id": leaf["id"]})
+    assert made.status_code == 201, made.text
     report = (await imported(director, EXAMPLE.read_bytes()))["result"]["report"]
     assert "updated" not in report["summary"]["task"]
     assert (await director.get(f"{tasks}/{leaf['id']}")).json()["is_summary"] is True

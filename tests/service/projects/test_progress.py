@@ -377,7 +377,7 @@ async def test_files_tell_of_techniques_what_they_can(story: Story) -> None:
     project = story.path.rpartition("/")[2]
     for kind, expected in (
         ("xer", {"a": "zero_hundred", "b": "zero_hundred", "c": "zero_hundred", "s1": None, "s2": None}),
-        ("mspdi", dict.fromkeys(("a", "b", "c", "s1", "s2"))),
+        ("mspdi", {**dict.fromkeys("abc", "zero_hundred"), "s1": "percent_complete", "s2": None}),
     ):
         content = (await story.client.get(f"/v1/projects/{project}/export?format={kind}")).content
         body = {"name": kind, "currency": "EUR", "time_zone": "UTC"}
@@ -386,7 +386,7 @@ async def test_files_tell_of_techniques_what_they_can(story: Story) -> None:
         found = (await story.client.get(f"/v1/projects/{other}/tasks?limit=200&is_summary=false")).json()["items"]
         assert {one["name"]: one["ev_technique"] and one["ev_technique"]["kind"] for one in found} == expected
         types = {one["name"]: one["percent_complete_type"] for one in found}
-        assert (types["s1"], types["s2"]) == (("duration", "units") if kind == "xer" else ("physical", "duration"))
+        assert (types["s1"], types["s2"]) == ("duration", "units")
 
 
 async def test_wholes_that_no_column_holds_are_refused_over_the_api(story: Story) -> None:
@@ -428,3 +428,39 @@ async def test_actual_dates_are_the_actual_duration_on_the_tasks_own_calendar(st
         assert [(await task(story, name))[field] for field in names] == [minutes, minutes, 0]
     rolled = (await story.client.get(f"{story.path}/tasks/{story.ids['a']}?expand=rollup")).json()["rollup"]
     assert (rolled["duration_minutes"], rolled["finish"]) == (960, "2026-01-06T17:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        {"percent_complete": 10},
+        {"actual_start": "2026-01-05T08:00:00Z"},
+        {"actual_cost": {"amount": "70", "currency": "EUR"}},
+    ],
+)
+async def test_no_task_is_put_below_one_that_is_under_way(story: Story, done: Json) -> None:
+    """What was done of it would not count any more."""
+    await patch(story, "a", **done)
+    at, parent, project = f"{story.path}/tasks", {"parent_id": story.ids["a"]}, story.path.rpartition("/")[2]
+    etag = (await story.client.get(f"{at}/{story.ids['b']}")).headers["etag"]
+    answers = [
+        await story.client.post(at, json={"name": "Below", **parent}),
+        await story.client.post(f"{at}/{story.ids['b']}/move", json=parent, headers={"If-Match": etag}),
+        await story.client.post(
+            f"{at}/copy", json={"source_project_id": project, "task_ids": [story.ids["b"]], **parent}
+        ),
+    ]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(409, "task_under_way")] * 3
+    items = [
+        {"action": "create_task", "task": {"name": "Below", **parent}},
+        {"action": "move_task", "id": story.ids["b"], "version": int(etag.strip('"')), **parent},
+    ]
+    batch = await story.client.post(f"{at}/batch", json={"mode": "best_effort", "items": items})
+    assert [each["problem"]["code"] for each in batch.json()["items"]] == ["task_under_way"] * 2
+    assert not (await task(story, "a"))["is_summary"]
+    cleared = (
+        {"percent_complete": 0} if "actual_cost" not in done else {"actual_cost": {"amount": "0", "currency": "EUR"}}
+    )
+    if "actual_start" not in done:
+        await patch(story, "a", **cleared)
+        assert (await story.client.post(at, json={"name": "Below", **parent})).status_code == 201
