@@ -281,19 +281,38 @@ class BaselineNameTaken(Conflict):
     cure = "Choose another name, or withdraw the request that has it."
 
 
-class IntakeDecided(Conflict):
-    """The request's state does not allow this."""
+class IntakeNotSubmitted(Conflict):
+    """The request is a draft."""
 
-    code, title = "intake_decided", "The state of the request does not allow this"
-    cause = "It is still a draft, or it was decided or withdrawn already; detail says which state it is in."
-    cure = "Submit a draft first; make a new request for what is decided."
+    code, title = "intake_not_submitted", "The request is not submitted"
+    cause = "It is a draft, and drafts are neither assessed nor decided."
+    cure = "Submit it first."
+
+
+class IntakeSubmitted(Conflict):
+    """The request waits for a decision."""
+
+    code, title = "intake_submitted", "The request is submitted already"
+    cause = "It waits for a decision, and need not be submitted again."
+    cure = "Wait for the decision, or withdraw it."
+
+
+class IntakeDecided(Conflict):
+    """What became of the request is decided already."""
+
+    code, title = "intake_decided", "The request is decided already"
+    cause = "It was approved, rejected, deferred or withdrawn; detail says which."
+    cure = "Make a new request; one that is deferred can be submitted again, approved, rejected or withdrawn."
 
 
 class NotAssessed(Conflict):
-    """Nobody has scored the request."""
+    """Nobody has scored the request as it is."""
 
-    code, title = "not_assessed", "Nobody has scored the request"
-    cause = "The organization has criteria, and a request is approved after it was assessed by some of them."
+    code, title = "not_assessed", "Nobody has scored the request as it is"
+    cause = (
+        "The organization has criteria, and a request is approved after it was assessed by some of them; what was said"
+        " before the request was changed does not count."
+    )
     cure = "Have it assessed first; it can be rejected or deferred without."
 
 

@@ -115,7 +115,10 @@ async def list_intake_request_history(
 async def update_intake_request(
     call: Current, request_id: RequestRef, body: Annotated[IntakeRequestUpdate, Body(media_type=MERGE_PATCH[0])]
 ) -> Response:
-    """Change a request that is not decided."""
+    """Change a request that is not decided.
+
+    What assessors have said of it so far is outdated by that: it is kept, and counts for nothing until said anew.
+    """
     return call.written(await service.update_request(call.tx, request_id, call.own_only, call.expected, body.changes()))
 
 

@@ -90,7 +90,10 @@ async def update_intake_assessment(
     intake_assessment_id: AssessmentRef,
     body: Annotated[IntakeAssessmentUpdate, Body(media_type=MERGE_PATCH[0])],
 ) -> Response:
-    """Change what the caller has said of a request that is not decided."""
+    """Change what the caller has said of a request that is not decided.
+
+    From then on it is of the request as it is now: to stand by scores that are outdated, send them again.
+    """
     identifier = identifier_of(intake_assessment_id)
     written = await service.update_assessment(call.tx, request_id, identifier, call.expected, body.changes())
     return call.written(written)

@@ -63,7 +63,7 @@ class Score:
     points: Decimal | None
     """0 to 100, two decimals."""
     coverage: Decimal | None
-    """Share of all weight that was assessed, four decimals; None where there is no weight."""
+    """Share of all weight that was assessed, four decimals; None where there is no weight, or no assessment."""
 
 
 def weighted_score(criteria: Sequence[Criterion], assessments: Sequence[Mapping[UUID, Decimal]]) -> Score:
@@ -81,7 +81,7 @@ def weighted_score(criteria: Sequence[Criterion], assessments: Sequence[Mapping[
             scored += criterion.weight
             sums += criterion.weight * sum(given, Decimal(0)) / len(given)
     points = (100 * sums / scored).quantize(Decimal("0.01"), ROUND_HALF_EVEN) if scored else None
-    coverage = (scored / total).quantize(Decimal("0.0001"), ROUND_HALF_EVEN) if total else None
+    coverage = (scored / total).quantize(Decimal("0.0001"), ROUND_HALF_EVEN) if total and assessments else None
     return Score(points, coverage)
 
 

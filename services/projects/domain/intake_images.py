@@ -16,7 +16,7 @@ class ScoreRead(Schema):
     """Decimal from 0 to 100: 100 · Σ w·x / Σ w over the criteria scored; x: the mean place on the scale, 0 to 1."""
     unit: Literal["points"]
     """What it is measured in."""
-    reason: Literal["not_assessed"] | None
+    reason: Literal["not_assessed", "outdated"] | None
     """Why it is null."""
 
 
@@ -27,7 +27,7 @@ class ScoreCoverageRead(Schema):
     """Decimal from 0 to 1."""
     unit: Literal["ratio"]
     """What it is measured in."""
-    reason: Literal["no_criteria"] | None
+    reason: Literal["not_assessed", "outdated", "no_criteria"] | None
     """Why it is null."""
 
 
@@ -62,8 +62,12 @@ class IntakeRequestRead(Schema):
     """What the organization's own fields say, by their keys; see /v1/custom-fields."""
     assessments: Count
     """How many have assessed it."""
+    outdated_assessments: Count
+    """How many of these are of an earlier version than `content_version`; they count for nothing."""
+    content_version: Count
+    """Its version when what is asked for changed last after it had been assessed; 0: it has not."""
     score: ScoreRead
-    """What they come to; kept as it was when the request is decided."""
+    """What those come to that are not outdated; kept as it was when the request is decided."""
     score_coverage: ScoreCoverageRead
     """How much of the criteria's weight was assessed."""
     submitted_by: Text | None
@@ -104,6 +108,8 @@ class IntakeAssessmentRead(Schema):
     """Counts its changes; the ETag."""
     request_id: UUID
     """The request."""
+    request_version: Count
+    """The version of the request that it is of; before the request's `content_version`: it is outdated."""
     assessor: Text
     """Who assessed it; each does once, and may change it."""
     scores: list[CriterionScore]

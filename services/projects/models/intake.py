@@ -36,6 +36,8 @@ class IntakeRequestRow(Row, table=True):
     estimated_benefit: Decimal | None = None
     custom_fields: str = Field(default="{}", sa_type=JSONB)
     assessments: int = 0
+    outdated_assessments: int = 0
+    content_version: int = 0  # the request's, when its content changed last after it could be assessed
     score: Decimal | None = None
     score_coverage: Decimal | None = None
     submitted_by: str | None = None
@@ -59,6 +61,7 @@ class IntakeAssessmentRow(Row, table=True):
         UniqueConstraint("organization_id", "request_id", "assessor"),
     )
     request_id: UUID
+    request_version: int = 0
     assessor: str
     scores: str = Field(default="[]", sa_type=JSONB)
     note: str = ""

@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import orjson
 
 from services.projects.domain.intake import ALLOWED, ASSESSED, OPEN, IntakeStatus
 from services.projects.domain.project import ProjectStatus
@@ -15,6 +16,8 @@ from services.projects.entities import CUSTOMER, INTAKE_REQUEST
 from services.projects.errors import (
     CurrencyMismatch,
     IntakeDecided,
+    IntakeNotSubmitted,
+    IntakeSubmitted,
     KeyTaken,
     NotAssessed,
     NotOwnRequest,
@@ -32,7 +35,7 @@ from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
-from shared.errors import FieldError, ValidationFailed
+from shared.errors import Conflict, FieldError, ValidationFailed
 from shared.types import Money
 
 AMOUNTS: Final = ("estimated_cost", "estimated_benefit")
@@ -94,7 +97,7 @@ async def create_request(tx: Transaction, values: Mapping[str, object]) -> Writt
 async def update_request(
     tx: Transaction, reference: str, own_only: str | None, expected: int, changes: Mapping[str, object]
 ) -> Written:
-    """Change a request that is not decided."""
+    """Change a request that is not decided; what assessors have said of it as it was is outdated by that."""
     row = await locked_request(tx, reference, own_only)
     must_be(row["version"], expected)
     if not changes:
@@ -102,14 +105,32 @@ async def update_request(
     if IntakeStatus(row["status"]) not in OPEN:
         raise IntakeDecided(f"It is {row['status']}.")
     fields = await _settled(tx, changes, dict(row))
-    return await entity.update(tx, INTAKE_REQUEST, row["id"], fields, expected=expected, changed=list(changes))
+    outdated: dict[str, object] = {}
+    if row["assessments"] and any(_differs(row[name], value) for name, value in fields.items()):
+        outdated = {"content_version": expected + 1, "outdated_assessments": row["assessments"]}
+        outdated |= {"score": None, "score_coverage": None}
+    return await entity.update(
+        tx, INTAKE_REQUEST, row["id"], fields | outdated, expected=expected, changed=[*changes, *outdated]
+    )
+
+
+def _differs(old: object, new: object) -> bool:
+    is_json = isinstance(old, str) and isinstance(new, str) and old.startswith("{")
+    return bool(orjson.loads(str(old)) != orjson.loads(str(new))) if is_json else old != new
+
+
+_REFUSED: Final[Mapping[IntakeStatus, type[Conflict]]] = {
+    IntakeStatus.DRAFT: IntakeNotSubmitted,
+    IntakeStatus.SUBMITTED: IntakeSubmitted,
+}
+"""Why something cannot be done in a state; in all others it is decided."""
 
 
 def _check_move(row: asyncpg.Record, wanted: IntakeStatus) -> None:
     present = IntakeStatus(row["status"])
     if wanted not in ALLOWED[present]:
         following = ", ".join(sorted(ALLOWED[present])) or "nothing"
-        raise IntakeDecided(f"It is {present}, which may be followed by: {following}.")
+        raise _REFUSED.get(present, IntakeDecided)(f"It is {present}, which may be followed by: {following}.")
 
 
 async def submit_request(tx: Transaction, reference: str, own_only: str | None, expected: int) -> Written:
@@ -207,6 +228,7 @@ async def _become_project(tx: Transaction, row: asyncpg.Record, project: NewProj
 
 
 def check_assessable(row: asyncpg.Record) -> None:
-    """Raise IntakeDecided for a request that is not submitted, or decided already."""
-    if IntakeStatus(row["status"]) not in ASSESSED:
-        raise IntakeDecided(f"It is {row['status']}.")
+    """Raise IntakeNotSubmitted for a draft, IntakeDecided for a request that is decided already."""
+    present = IntakeStatus(row["status"])
+    if present not in ASSESSED:
+        raise _REFUSED.get(present, IntakeDecided)(f"It is {present}.")

@@ -60,6 +60,7 @@ async def assess_request(tx: Transaction, reference: str, scores: Sequence[Mappi
         raise OwnRequest
     fields = {
         "request_id": row["id"],
+        "request_version": row["version"],
         "assessor": tx.context.actor,
         "scores": await _checked(tx, scores),
         "note": note,
@@ -74,7 +75,7 @@ async def assess_request(tx: Transaction, reference: str, scores: Sequence[Mappi
 async def update_assessment(
     tx: Transaction, reference: str, assessment_id: UUID, expected: int, changes: Mapping[str, object]
 ) -> Written:
-    """Change what one has said; raises Forbidden for what another said."""
+    """Change what one has said, or say it again of the request as it is now; raises Forbidden for another's."""
     row = await locked_request(tx, reference, None)
     present = await rows.assessment_row(tx, row["id"], assessment_id)
     must_be(present["version"], expected)
@@ -83,7 +84,7 @@ async def update_assessment(
     check_assessable(row)
     if present["assessor"] != tx.context.actor:
         raise Forbidden("Only the assessor changes an assessment.")
-    fields = dict(changes)
+    fields = {**changes, "request_version": row["version"]}
     scores = fields.get("scores")
     if isinstance(scores, list):
         fields["scores"] = await _checked(tx, scores)
@@ -98,9 +99,15 @@ async def _rescored(tx: Transaction, row: asyncpg.Record, written: Written) -> W
 
 
 async def _score(tx: Transaction, row: asyncpg.Record) -> Written | None:
-    said = [_scores(each) for each in await rows.assessments(tx, row["id"])]
-    score = weighted_score([_criterion(each) for each in await rows.criteria(tx)], said)
-    fields = {"score": score.points, "score_coverage": score.coverage, "assessments": len(said)}
+    said = await rows.assessments(tx, row["id"])
+    current = [_scores(each) for each in said if each["request_version"] >= row["content_version"]]
+    score = weighted_score([_criterion(each) for each in await rows.criteria(tx)], current)
+    fields = {
+        "score": score.points,
+        "score_coverage": score.coverage,
+        "assessments": len(said),
+        "outdated_assessments": len(said) - len(current),
+    }
     if all(row[name] == value for name, value in fields.items()):
         return None
     return await entity.update(tx, INTAKE_REQUEST, row["id"], fields, expected=row["version"], fact="scored")

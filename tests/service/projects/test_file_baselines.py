@@ -80,6 +80,15 @@ async def test_the_same_again_is_the_same_and_other_figures_are_another(director
     ]  # fmt: skip
 
 
+async def test_a_file_brings_its_baselines_whatever_names_there_are(director: httpx2.AsyncClient) -> None:
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    asked = {"name": "Baseline 3", "reason": "as agreed"}
+    assert (await director.post(f"/v1/projects/{project}/baselines", json=asked)).status_code == 201
+    report = (await imported(director, example(), f"&project_id={project}"))["result"]["report"]
+    assert report["summary"]["baseline"] == {"created": 2}
+    assert [each["name"] for each in await baselines(director, project)] == ["Baseline 3", "Baseline 3", "Baseline 10"]
+
+
 async def test_an_export_writes_them_back_into_their_places(director: httpx2.AsyncClient) -> None:
     project = (await imported(director, example()))["result"]["project_id"]
     content = (await export(director, project, "mspdi")).content

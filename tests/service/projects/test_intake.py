@@ -98,8 +98,11 @@ async def test_a_request_is_submitted_assessed_and_becomes_a_project(
     )
     assert (request["key"], request["status"], request["requester"]) == ("RQ-1", "draft", "pm")
     assert request["score"] == {"value": None, "unit": "points", "reason": "not_assessed"}
-    assert codes(await assess(analysts[0], request, (fit, 8))) == (409, "intake_decided")
+    assert request["score_coverage"] == {"value": None, "unit": "ratio", "reason": "not_assessed"}
+    assert codes(await assess(analysts[0], request, (fit, 8))) == (409, "intake_not_submitted")
+    assert codes(await decide(director, request, "rejected")) == (409, "intake_not_submitted")
     await act(manager, request, "submission", manager)
+    assert codes(await act(manager, request, "submission", manager)) == (409, "intake_submitted")
 
     assert (await assess(analysts[0], request, (fit, 8), (risk, 2))).status_code == 201
     assert (await assess(analysts[1], request, (fit, 6))).status_code == 201
@@ -163,6 +166,40 @@ async def test_where_there_are_criteria_nothing_is_approved_unassessed(
     tag = f'"{(await present(director, request))["version"]}"'
     refused = await manager.patch(f"{PATH}/RQ-1", json={"title": "Other"}, headers={"If-Match": tag})
     assert codes(refused) == (409, "intake_decided")
+
+
+async def test_scores_do_not_stand_by_what_nobody_has_seen(
+    manager: httpx2.AsyncClient, director: httpx2.AsyncClient, analysts: list[httpx2.AsyncClient]
+) -> None:
+    fit = await criterion(director, "Fit")
+    amount = {"amount": "100.00", "currency": "EUR"}
+    request = await submitted(manager, estimated_cost=amount)
+    made = [await assess(analyst, request, (fit, 8)) for analyst in analysts]
+
+    async def patched(**fields: object) -> Json:
+        headers = {"If-Match": f'"{(await present(director, request))["version"]}"'}
+        answer = await manager.patch(f"{PATH}/{request['id']}", json=fields, headers=headers)
+        assert answer.status_code == 200, answer.text
+        body: Json = answer.json()
+        return body
+
+    same = await patched(title=request["title"], estimated_cost=amount, custom_fields={})
+    assert (same["score"]["value"], same["outdated_assessments"]) == ("80.00", 0)
+    dear = await patched(estimated_cost={"amount": "900.00", "currency": "EUR"})
+    assert dear["score"] == {"value": None, "unit": "points", "reason": "outdated"}
+    assert dear["score_coverage"] == {"value": None, "unit": "ratio", "reason": "outdated"}
+    assert (dear["assessments"], dear["outdated_assessments"]) == (2, 2)
+    assert dear["content_version"] == dear["version"]
+    assert codes(await decide(director, request, "approved")) == (409, "not_assessed")
+    # One stands by what they said, the other says something else; each counts from then on.
+    for analyst, one, score, told, left in zip(analysts, made, (8, 2), ("80.00", "50.00"), (1, 0), strict=True):
+        assert one.json()["request_version"] < dear["content_version"]
+        body = {"scores": [{"criterion_id": fit["id"], "score": score}]}
+        again = await analyst.patch(one.headers["location"], json=body, headers={"If-Match": '"1"'})
+        assert again.json()["request_version"] >= dear["content_version"], again.text
+        now = await present(director, request)
+        assert (now["score"]["value"], now["outdated_assessments"]) == (told, left)
+    assert (await decide(director, request, "approved")).status_code == 200
 
 
 async def test_requests_are_ranked_by_their_score_those_without_one_last(
