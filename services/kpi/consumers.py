@@ -9,8 +9,17 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.kpi.models import CalendarRow, ProgressRow, ProjectRow, TaskPastRow, TaskRow, table
-from services.kpi.repository import facts
+from services.kpi.models import (
+    CalendarPastRow,
+    CalendarRow,
+    ProgressRow,
+    ProjectPastRow,
+    ProjectRow,
+    TaskPastRow,
+    TaskRow,
+    table,
+)
+from services.kpi.repository import storing
 from services.kpi.repository.facts import ProjectFact, TaskFact
 from services.kpi.service.evaluation import EVALUATE
 from services.kpi.service.facts import (
@@ -39,19 +48,19 @@ async def _evaluate(tx: Transaction, projects: Iterable[tuple[UUID, Received]]) 
 
 async def keep_projects(tx: Transaction, events: Sequence[ReadEvent[ProjectChanged]]) -> None:
     """Keep projects as they are now."""
-    await facts.store_projects(tx, (each.data.after.fact for each in events))
+    await storing.store_projects(tx, (each.data.after.fact(each.event.time) for each in events))
     await _evaluate(tx, ((each.data.after.id, each.event) for each in events))
 
 
 async def delete_projects(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) -> None:
     """Forget projects with everything in them, for good."""
-    deleted = (ProjectFact(each.data.id, each.data.version, is_deleted=True) for each in events)
-    await facts.store_projects(tx, deleted)
+    deleted = (ProjectFact(each.data.id, each.data.version, each.event.time, is_deleted=True) for each in events)
+    await storing.store_projects(tx, deleted)
 
 
 async def keep_tasks(tx: Transaction, events: Sequence[ReadEvent[TaskChanged]]) -> None:
     """Keep tasks as they are now."""
-    await facts.store_tasks(tx, (_task(each) for each in events))
+    await storing.store_tasks(tx, (_task(each) for each in events))
     await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
@@ -65,13 +74,13 @@ async def delete_tasks(tx: Transaction, events: Sequence[ReadEvent[Deleted]]) ->
         TaskFact(each.event.aggregate_id, each.data.id, each.data.version, each.event.time, is_deleted=True)
         for each in events
     )
-    await facts.store_tasks(tx, deleted)
+    await storing.store_tasks(tx, deleted)
     await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
 async def keep_progress(tx: Transaction, events: Sequence[ReadEvent[TaskProgressed]]) -> None:
     """Keep what was stated of tasks."""
-    await facts.store_progress(tx, (each.data.after.fact(each.event.version) for each in events))
+    await storing.store_progress(tx, (each.data.after.fact(each.event.version) for each in events))
     await _evaluate(tx, ((each.event.aggregate_id, each.event) for each in events))
 
 
@@ -84,7 +93,7 @@ async def keep_plans(tx: Transaction, events: Sequence[ReadEvent[PlanImported]])
             for item in tasks
             if item.after is not None and not item.after.is_summary
         )
-        await facts.store_progress(tx, (fact for fact in stated if fact is not None))
+        await storing.store_progress(tx, (fact for fact in stated if fact is not None))
     await _evaluate_whole(tx, events)
 
 
@@ -93,18 +102,18 @@ async def keep_changes(tx: Transaction, events: Sequence[ReadEvent[PlanChanged]]
     for each in events:
         await _keep_changes(tx, each.data, each.event.time)
         stated = (item.after.fact(each.event.version) for item in each.data.items if isinstance(item, ProgressItem))
-        await facts.store_progress(tx, stated)
+        await storing.store_progress(tx, stated)
     await _evaluate_whole(tx, events)
 
 
 async def _keep_changes(tx: Transaction, plan: PlanChanged, told_at: datetime) -> list[TaskItem]:
     project_id = plan.project.id
     since = plan.since(told_at)
-    await facts.store_projects(tx, [plan.project.fact])
+    await storing.store_projects(tx, [plan.project.fact(since)])
     calendars = [item for item in plan.items if isinstance(item, CalendarItem) and item.action != "unchanged"]
     tasks = [item for item in plan.items if isinstance(item, TaskItem) and item.action != "unchanged"]
-    await facts.store_calendars(tx, (item.fact(project_id) for item in calendars))
-    await facts.store_tasks(tx, (item.fact(project_id, since) for item in tasks))
+    await storing.store_calendars(tx, (item.fact(project_id, since) for item in calendars))
+    await storing.store_tasks(tx, (item.fact(project_id, since) for item in tasks))
     return tasks
 
 
@@ -141,7 +150,9 @@ PROJECTION: Final = Projection(
     "projects",
     (
         Kept(table(ProjectRow), "id", "project", ignored=frozenset({"plan"})),
+        Kept(table(ProjectPastRow), "project_id"),
         Kept(table(CalendarRow), "project_id", "calendar"),
+        Kept(table(CalendarPastRow), "project_id"),
         Kept(table(TaskRow), "project_id", "task"),
         Kept(table(TaskPastRow), "project_id"),
         Kept(table(ProgressRow), "project_id"),

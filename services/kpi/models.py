@@ -8,7 +8,7 @@ Money is in minor units of the project's currency, local wall time in minutes as
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import JSON, BigInteger, DateTime, Index, MetaData, Table, text
@@ -35,6 +35,11 @@ class Known(Base):
     is_deleted: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
+def _since() -> Any:
+    arguments = {"server_default": text("'epoch'")}
+    return Field(sa_type=DateTime(timezone=True), sa_column_kwargs=arguments)
+
+
 class ProjectRow(Known, table=True):
     """A project; `plan` changes with everything that the baseline depends on and never takes a value again."""
 
@@ -49,6 +54,19 @@ class ProjectRow(Known, table=True):
     technique: str | None = Field(default="percent_complete", sa_column_kwargs={"server_default": "percent_complete"})
     start_share: int | None = None
     plan: UUID = Field(sa_column_kwargs={"server_default": text("gen_random_uuid()")})
+    since: datetime = _since()
+
+
+class ProjectPastRow(Base, table=True):
+    """What a project decided of its metrics until it decided otherwise."""
+
+    __tablename__ = "project_past"
+    project_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    since: datetime = instant()
+    calendar_id: UUID | None = None
+    technique: str | None = None
+    start_share: int | None = None
 
 
 class CalendarRow(Known, table=True):
@@ -58,6 +76,19 @@ class CalendarRow(Known, table=True):
     __table_args__ = (Index("ix_calendar_project", "organization_id", "project_id"),)
     project_id: UUID
     definition: str = Field(sa_type=JSON)
+    since: datetime = _since()
+
+
+class CalendarPastRow(Base, table=True):
+    """A working calendar as it was until it was changed or deleted."""
+
+    __tablename__ = "calendar_past"
+    __table_args__ = (Index("ix_calendar_past_project", "organization_id", "project_id"),)
+    id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    project_id: UUID
+    since: datetime = instant()
+    definition: str = Field(sa_type=JSON)
 
 
 class TaskState(Base):
@@ -66,7 +97,7 @@ class TaskState(Base):
     id: UUID = Field(primary_key=True)
     version: int
     project_id: UUID
-    since: datetime = Field(sa_type=DateTime(timezone=True), sa_column_kwargs={"server_default": text("'epoch'")})
+    since: datetime = _since()
     is_leaf: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     is_elapsed: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     calendar_id: UUID | None = None

@@ -43,9 +43,9 @@ async def get_kpis(
     inactive ones not. An undefined figure is null with its reason.
 
     Without `as_of` the tasks count as they are now. With it they count as they were at that instant: those that there
-    were, with their baselines and techniques of then, and no matter what became of them. A change counts from when it
-    was made, an imported plan from its status date if that is earlier; instants before the first baseline are
-    measured against that.
+    were, with their baselines, techniques and calendars of then, and no matter what became of them. A change counts
+    from when it was made, an imported plan from its status date if that is earlier; instants before the first baseline
+    are measured against that.
     """
     kpis = await metrics_at(call.tx, project_id, call.own_only, as_of, datetime.now(UTC))
     body = orjson.dumps(kpis.as_json())

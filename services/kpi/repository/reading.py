@@ -10,7 +10,7 @@ import orjson
 
 from services.kpi.domain.earning import Earning, apportioned_to
 from services.kpi.domain.plan import PlanRows
-from services.kpi.repository.states import leaf, leaves
+from services.kpi.repository.states import calendars, leaf, leaves, project_then
 from shared.db import Transaction
 from shared.errors import NotFound
 from shared.types import as_uuid
@@ -81,10 +81,9 @@ order by p.at limit 1
 
 def _plan_by(then: str | None = None) -> str:
     return f"""
-select p.plan, p.calendar_id, t.*,
-       (select json_object_agg(c.id, c.definition) from calendar c
-        where c.organization_id = $1 and c.project_id = $2 and not c.is_deleted)::text as calendars
-from project p
+select (select plan from project where organization_id = $1 and id = $2) as plan, p.calendar_id, t.*,
+       (select json_object_agg(c.id, c.definition) from {calendars(then)} c)::text as calendars
+from {project_then(then)} p
 cross join lateral (
   select coalesce(array_agg(t.baseline_cost order by t.id) filter (where t.in_baseline), '{{}}') as cost,
          coalesce(array_agg(t.baseline_start order by t.id) filter (where t.in_baseline), '{{}}') as start,
@@ -106,7 +105,6 @@ cross join lateral (
          )::int as without_technique
   from (select k.*, k.baseline_cost is not null as in_baseline from {leaves(then)} k) t
 ) t
-where p.organization_id = $1 and p.id = $2
 """
 
 
@@ -128,14 +126,14 @@ async def plan(tx: Transaction, project_id: UUID, then: datetime | None = None) 
         for task, base, budget in orjson.loads(row["apportioned"] or "[]")
         if base is not None
     ]
-    calendars: Mapping[str, object] = orjson.loads(row["calendars"] or "{}")
+    definitions: Mapping[str, object] = orjson.loads(row["calendars"] or "{}")
     rows = PlanRows(
         row["cost"],
         row["start"],
         row["finish"],
         row["calendar"],
         row["is_elapsed"],
-        {UUID(identifier): definition for identifier, definition in calendars.items()},
+        {UUID(identifier): definition for identifier, definition in definitions.items()},
         row["calendar_id"],
         Earning(apportioned_to(apportioned), row["without_budget"], row["without_technique"]),
         row["is_effort"],

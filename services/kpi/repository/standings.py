@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.kpi.domain.measure import ARITHMETIC
-from services.kpi.repository.states import leaf, leaves
+from services.kpi.repository.states import leaf, leaves, project_then
 from shared.db import Transaction
 from shared.strict_json import dumps
 
@@ -52,7 +52,7 @@ def _standing_by(then: str | None = None) -> str:
 select (select plan from project where organization_id = $1 and id = $2) as plan,
        sum({_BUDGET} * v.share) as earned, sum(v.spent::numeric) as spent,
        coalesce(sum({_BUDGET}) filter (where v.share is not null), 0) as reported
-from project o
+from {project_then(then)} o
 cross join {leaves(then)} t
 left join lateral (
   select f.* from progress f
@@ -76,7 +76,6 @@ cross join lateral (
          )) as spent
   offset 0  -- looked up once for each task, however often it is used
 ) v
-where o.organization_id = $1 and o.id = $2
 """
 
 
@@ -113,22 +112,21 @@ def _standing(earned: Decimal | None, spent: Decimal | None, reported: Decimal) 
 # has one task, and would look through all facts for each of thousands.
 def _series_by(then: str | None = None) -> str:
     return f"""
-with facts as (
+with o as materialized (select technique, start_share from {project_then(then)} o),
+facts as (
   select f.task_id, f.at, f.actual_cost, k.budget, k.share
   from progress f
   cross join lateral (
     select {_BUDGET} as budget, {_SHARE.format("f")} as share
-    from {leaf("f.task_id", then)} t
-    join project o on o.organization_id = $1 and o.id = t.project_id
+    from {leaf("f.task_id", then)} t cross join o
     offset 0
   ) k
   where f.organization_id = $1 and f.project_id = $2 and f.at <= $5
 ),
 milestones as (
   select {_BUDGET} as budget, t.milestones
-  from project o
-  cross join {leaves(then)} t
-  where o.organization_id = $1 and o.id = $2 and {_TECHNIQUE} = 'weighted_milestones'
+  from o cross join {leaves(then)} t
+  where {_TECHNIQUE} = 'weighted_milestones'
 ),
 shares as (
   select f.at, f.budget * (f.share - coalesce(lag(f.share) over own, 0)) as earned,

@@ -51,12 +51,11 @@ class ProjectImage(Reader):
     calendar_id: UUID | None
     default_ev_technique: str = "percent_complete"
 
-    @property
-    def fact(self) -> ProjectFact:
+    def fact(self, since: datetime) -> ProjectFact:
         """As it is kept."""
         technique, share = default(self.default_ev_technique)
         given = self.model_dump(exclude={"default_ev_technique"})
-        return ProjectFact(**given, technique=technique, start_share=share)
+        return ProjectFact(**given, since=since, technique=technique, start_share=share)
 
 
 class CalendarImage(Reader):
@@ -209,10 +208,10 @@ class CalendarItem(Reader):
     action: str
     after: CalendarImage | None
 
-    def fact(self, project_id: UUID) -> CalendarFact:
+    def fact(self, project_id: UUID, since: datetime) -> CalendarFact:
         """As it is kept."""
         definition = None if self.after is None else orjson.dumps(self.after.definition).decode()
-        return CalendarFact(project_id, self.id, self.version, definition)
+        return CalendarFact(project_id, self.id, self.version, since, definition)
 
 
 class TaskItem(Reader):

@@ -31,7 +31,7 @@ DAY: Final[Shifts] = ((480, 720), (780, 1020))
 STANDARD: Final = WorkingCalendar("1", "Standard", (DAY, DAY, DAY, DAY, DAY, (), ()))
 NIGHTS: Final = WorkingCalendar("1", "Nights", (((0, 360),),) * 7)
 NOBODY: Final = Principal(UUID(int=0), "nobody")
-KEPT: Final = ("project", "calendar", "task", "task_past", "progress")
+KEPT: Final = ("project", "calendar", "task", "progress", "project_past", "calendar_past", "task_past")
 STATUS: Final = "2026-03-06T17:00"
 
 

@@ -13,7 +13,7 @@ from services.kpi.domain.moments import HistoryInterval, end_of_day
 from services.kpi.domain.timeline import Timeline
 from services.kpi.service.metrics import Series, metrics_over_time
 from shared.db import Context
-from tests.service.kpi.story import STATUS, Story, fortnight, instant, later, plan, task
+from tests.service.kpi.story import NIGHTS, STANDARD, STATUS, Story, fortnight, instant, later, plan, task
 from tests.service.kpi.test_techniques import technique
 
 AMOUNTS = ("budget_at_completion", "planned_value", "earned_value", "actual_cost")
@@ -105,6 +105,43 @@ async def test_a_new_baseline_counts_from_then_on(story: Story) -> None:
     assert await story.figures(project_id, *AMOUNTS[:2], as_of=instant("2026-03-02T17:00")) == ["20000.00", "2000.00"]
 
 
+async def test_a_project_that_earns_otherwise_from_now_on_leaves_the_past(story: Story) -> None:
+    project_id = await story.bring(plan())
+    await story.tell(project_id)
+    for clock, kind in ((MONDAY, "zero_hundred"), (TUESDAY, "none"), (WEDNESDAY, "fifty_fifty")):
+        story.clock = clock
+        await story.patch(project_id, default_ev_technique=kind)
+        await story.tell(project_id)
+    names = ("earned_value", "tasks_without_technique")
+    instants = (later(1), MONDAY, TUESDAY, WEDNESDAY)
+    found = [await story.figures(project_id, *names, as_of=at) for at in instants]
+    assert found == [["6000.00", "0"], ["0.00", "0"], ["no_progress_reported", "2"], ["5000.00", "0"]]
+
+
+async def test_a_project_made_by_hand_before_its_plan_came_has_the_past_of_the_plan(story: Story) -> None:
+    story.clock = TUESDAY
+    project_id = await story.create(default_ev_technique="fifty_fifty")
+    story.clock = WEDNESDAY
+    await story.bring(plan(), project_id)
+    await story.tell(project_id)
+    await story.patch(project_id, default_ev_technique="percent_complete")
+    story.clock += timedelta(hours=1)
+    await story.tell(project_id)
+    found = [await story.figures(project_id, "earned_value", as_of=at) for at in (later(1), WEDNESDAY, story.clock)]
+    assert found == [["5000.00"], ["5000.00"], ["6000.00"]]
+
+
+async def test_other_working_hours_leave_the_plan_of_the_past(story: Story) -> None:
+    """By day half of Monday's fifth is planned at noon; of four nights none has come by then, and one a day later."""
+    project_id = await story.bring(plan())
+    await story.tell(project_id)
+    story.clock = TUESDAY
+    await story.bring(plan(calendars=(NIGHTS,), status="2026-03-10T12:00"), project_id)
+    await story.tell(project_id)
+    assert await story.figures(project_id, "planned_value", as_of=MONDAY) == ["11000.00"]
+    assert await story.figures(project_id, "planned_value", as_of=TUESDAY) == ["12500.00"]
+
+
 async def test_files_that_come_late_count_from_their_status_dates(story: Story) -> None:
     story.clock = WEDNESDAY
     project_id = await story.bring(plan(costing("1000.00", "1000.00", 10)))
@@ -147,7 +184,9 @@ class Days:
     async def pass_one(self) -> None:
         """Let a few things happen, at the time of the story's clock."""
         for _ in range(self.rng.randrange(1, 4)):
-            await self.rng.choice([self._progress, self._technique, self._milestones, self._import, self._delete])()
+            await self.rng.choice(
+                [self._progress, self._technique, self._default, self._milestones, self._import, self._delete]
+            )()
 
     async def _progress(self) -> None:
         percent, units = self.rng.randrange(101), Decimal(self.rng.randrange(9))
@@ -162,6 +201,10 @@ class Days:
         ]
         chosen = self.rng.choice([None, technique("units", planned=Decimal(8)), *kinds])
         await self.story.change_task(self.project_id, self.rng.choice(self.alive), ev_technique=chosen)
+
+    async def _default(self) -> None:
+        kind = self.rng.choice(["none", "zero_hundred", "fifty_fifty", "percent_complete"])
+        await self.story.patch(self.project_id, default_ev_technique=kind)
 
     async def _milestones(self) -> None:
         steps = [
@@ -178,7 +221,8 @@ class Days:
             for uid in self.alive
         ]
         status = f"{self.story.clock:%Y-%m-%dT%H:%M}"
-        await self.story.bring(plan(rows, status=status), self.project_id)
+        calendars = (self.rng.choice([STANDARD, NIGHTS]),)
+        await self.story.bring(plan(rows, status=status, calendars=calendars), self.project_id)
 
     async def _delete(self) -> None:
         if len(self.alive) > 1:

@@ -14,8 +14,8 @@ import pytest
 from services.kpi.domain.measure import UndefinedReason
 from services.kpi.domain.moments import HistoryInterval
 from services.kpi.domain.plan import BaselineDates
-from services.kpi.repository import facts, standings, states
 from services.kpi.repository import reading as hot
+from services.kpi.repository import standings, states, storing
 from services.kpi.repository.facts import ProgressFact, ProjectFact, TaskFact
 from services.kpi.service import baselines
 from services.kpi.service.metrics import Series, metrics_at, metrics_over_time
@@ -43,11 +43,11 @@ async def large(database: Database, organization: UUID, tasks: int, facts_each: 
         for task_id in ids
     ]
     async with database.transaction(Context(organization, "test")) as tx:
-        await facts.store_projects(tx, [ProjectFact(project_id, 1, "BIG-1", "pm", "EUR")])
+        await storing.store_projects(tx, [ProjectFact(project_id, 1, SINCE, "BIG-1", "pm", "EUR")])
         for place in range(0, tasks, 1000):
-            await facts.store_tasks(tx, rows[place : place + 1000])
+            await storing.store_tasks(tx, rows[place : place + 1000])
         for place in range(0, len(stated), 1000):
-            await facts.store_progress(tx, stated[place : place + 1000])
+            await storing.store_progress(tx, stated[place : place + 1000])
     async with database.connection() as connection:
         await connection.execute("analyze")
     return project_id
