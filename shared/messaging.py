@@ -200,6 +200,8 @@ class Subscription(Generic[Data]):
     type: str
     reader: builtins.type[Data]
     handle: Callable[[Transaction, Sequence[ReadEvent[Data]]], Awaitable[None]]
+    keeps_past: bool = False
+    """Whether what is kept tells what was before, so that it is whole only if such events come in their order."""
 
     async def apply(self, tx: Transaction, run: Sequence[ReadEvent[BaseModel]]) -> None:
         """Call the handler with events whose data its reader has read."""
@@ -212,6 +214,10 @@ class AnySubscription(Protocol):
     @property
     def type(self) -> str:
         """The event type."""
+
+    @property
+    def keeps_past(self) -> bool:
+        """Whether its events have to come in their order among those of other such types."""
 
     @property
     def reader(self) -> builtins.type[BaseModel]:

@@ -126,15 +126,15 @@ async def _evaluate_whole(
 
 
 ON_PROJECTS: Final[tuple[Subscription[Any], ...]] = (
-    Subscription("pmo.projects.project.created.v1", ProjectChanged, keep_projects),
-    Subscription("pmo.projects.project.updated.v1", ProjectChanged, keep_projects),
-    Subscription("pmo.projects.project.deleted.v1", Deleted, delete_projects),
-    Subscription("pmo.projects.task.created.v1", TaskChanged, keep_tasks),
-    Subscription("pmo.projects.task.updated.v1", TaskChanged, keep_tasks),
-    Subscription("pmo.projects.task.deleted.v1", Deleted, delete_tasks),
+    Subscription("pmo.projects.project.created.v1", ProjectChanged, keep_projects, keeps_past=True),
+    Subscription("pmo.projects.project.updated.v1", ProjectChanged, keep_projects, keeps_past=True),
+    Subscription("pmo.projects.project.deleted.v1", Deleted, delete_projects, keeps_past=True),
+    Subscription("pmo.projects.task.created.v1", TaskChanged, keep_tasks, keeps_past=True),
+    Subscription("pmo.projects.task.updated.v1", TaskChanged, keep_tasks, keeps_past=True),
+    Subscription("pmo.projects.task.deleted.v1", Deleted, delete_tasks, keeps_past=True),
     Subscription("pmo.projects.task.progressed.v1", TaskProgressed, keep_progress),
-    Subscription("pmo.projects.plan.imported.v1", PlanImported, keep_plans),
-    Subscription("pmo.projects.plan.changed.v1", PlanChanged, keep_changes),
+    Subscription("pmo.projects.plan.imported.v1", PlanImported, keep_plans, keeps_past=True),
+    Subscription("pmo.projects.plan.changed.v1", PlanChanged, keep_changes, keeps_past=True),
 )
 """What kpi does with projects' events."""
 

@@ -114,6 +114,12 @@ class _Story:
         return position if 0 < position <= self.version and not latest else self.version
 
 
+def _turn(arrival: Arrival) -> tuple[str, int]:
+    """Where an event stands among those that are projected together."""
+    subscription = arrival.subscription
+    return ("" if subscription is None or subscription.keeps_past else subscription.type, arrival.version)
+
+
 @dataclass(frozen=True, slots=True)
 class Examiner:
     """Compares aggregates of one projection."""
@@ -208,17 +214,17 @@ class Examiner:
         return Finding(differences, sum(map(len, rows.values())), count)
 
     async def _apply(self, tx: Transaction, root: Root, events: Sequence[tuple[str, int, str]]) -> int:
-        """Hand events to their handlers, those of a type at once.
+        """Hand events to their handlers: first in their order those that the past is kept of, then each type at once.
 
         As a handler bears an old event that comes late, it may as well be given a newer one of another type before.
         """
         arrivals = []
-        for number, (kind, version, body) in enumerate(sorted(events), 1):
+        for number, (kind, version, body) in enumerate(events, 1):
             arrivals.append(self._arrival(root, kind, version, body))
             if number % READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
         try:
-            await self.consumer.gate.apply(tx, arrivals)
+            await self.consumer.gate.apply(tx, sorted(arrivals, key=_turn))
         except HandlerFailed as error:
             cause = error.__cause__ or error
             if isinstance(error, HandlerCut) or isinstance(cause, CONTENTION):

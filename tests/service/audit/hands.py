@@ -59,7 +59,7 @@ def _deeds(service: str, kept: Kept) -> dict[str, str]:
         "change": f"update {name} set {TASK_FIELDS[service] if name == 'task' else FIELDS[name]}",
         "delete": f"delete from {name}",
     }
-    if name != "project":  # another project would be another aggregate
+    if name not in {"project", "project_past"}:  # another project would be another aggregate
         found["add"] = f"insert into {name} ({', '.join(columns)}) select {another} from {name}"
     if "is_deleted" in columns:
         found["bury or revive"] = f"update {name} set is_deleted = not is_deleted"

@@ -6,6 +6,8 @@ import pytest
 
 from shared.audit.rounds import Pace
 from tests.service.audit.world import World, found, metric, stranger
+from tests.service.kpi.story import fortnight, plan, task
+from tests.service.kpi.test_techniques import technique
 
 BOTH = pytest.mark.parametrize("service", ["kpi", "resources"])
 
@@ -21,6 +23,23 @@ async def test_a_healthy_projection_has_no_differences_though_it_is_compared_row
     assert found(service) == before
     assert metric("pmo_audit_aggregates_total", consumer=consumer, depth="contents") > compared
     assert metric("pmo_audit_last_round_timestamp_seconds", consumer=consumer) > 0
+
+
+async def test_what_kpi_keeps_of_the_past_is_what_the_log_tells_in_its_order(world: World) -> None:
+    """Changes of tasks, of the project and by imports in turn: of each type alone they would tell another past."""
+    project_id = await world.project()
+    for kind, costs in (("zero_hundred", "1000.00"), ("fifty_fifty", "2000.00")):
+        await world.story.patch(project_id, default_ev_technique=kind)
+        await world.story.change_task(project_id, "1", ev_technique=technique(kind))
+        rows = (task("1", "2026-03-02T08:00", "2026-03-06T17:00", costs, percent=60), fortnight()[1])
+        await world.story.bring(plan(rows, status=None), project_id)
+        await world.story.patch(project_id, default_ev_technique="none")
+    await world.level()
+    kept = await world.ask("kpi", "select count(*) from task_past where project_id = $1", project_id)
+    assert kept[0] >= (5,)
+    before = found("kpi")
+    await world.sides.audit("kpi").round()
+    assert found("kpi") == before
 
 
 @BOTH
