@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.projects.domain.ev_techniques import technique_text
 from services.projects.domain.fields import Row, label
-from services.projects.domain.plan import LagUnit, Link, LinkType, Plan
+from services.projects.domain.plan import LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule import Schedule
 from services.projects.domain.workbook_writing import Cell
 from shared.working_time import instant_of
@@ -23,7 +23,8 @@ COLUMNS: Final = (
     "is_elapsed_duration", "is_active", "is_manual", "planned_start", "planned_finish", "resources", "guid",
     "activity_type", "percent_complete_type", "percent_work_complete", "secondary_constraint_type",
     "secondary_constraint_date", "expected_finish", "leveling_delay_minutes", "is_fixed_duration", "is_fixed_work",
-    "ignores_resource_calendar", "ev_technique",
+    "ignores_resource_calendar", "ev_technique", "actual_duration_minutes", "remaining_duration_minutes",
+    "actual_work_minutes", "remaining_work_minutes",
 )  # fmt: skip
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
@@ -81,8 +82,23 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             str(task.activity_type), str(task.percent_complete_type), task.percent_work_complete,
             str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
-            technique_text(task.ev_technique),
+            technique_text(task.ev_technique), *_progress(task),
         ]  # fmt: skip
+
+
+def done_of(whole: int, percent: Decimal) -> int:
+    """The minutes that are done of a duration or of work, where nothing says more than the percent complete."""
+    return int(whole * percent / 100)
+
+
+def _progress(task: Task) -> Iterator[Cell]:
+    """What is done and what remains, nothing where it follows from the percent complete: who changes that, moves it."""
+    spent, worked = (done_of(each, task.percent_complete) for each in (task.duration_minutes, task.work_minutes))
+    yield None if task.actual_duration_minutes == spent else task.actual_duration_minutes
+    remaining = task.remaining_duration_minutes
+    yield None if remaining in {None, task.duration_minutes - spent} else remaining
+    yield None if task.actual_work_minutes == worked else task.actual_work_minutes
+    yield None if task.remaining_work_minutes == task.work_minutes - worked else task.remaining_work_minutes
 
 
 def safe(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -231,6 +232,25 @@ def test_xer(plan: Plan) -> None:
 
 
 @st.composite
+def progress(draw: st.DrawFn, task: Task) -> dict[str, Any]:
+    """What is done of a task, whose figures need not follow from each other."""
+    if not draw(st.booleans()):
+        return {}
+    percent, begun = draw(PERCENTS), draw(DATES)
+    work = draw(st.integers(0, 10_000))
+    return {
+        "percent_complete": percent,
+        "actual_start": begun,
+        "actual_finish": draw(DATES) if percent == 100 else None,
+        "actual_duration_minutes": draw(st.integers(0, 5_000)),
+        "remaining_duration_minutes": draw(st.integers(0, 5_000)),
+        "work_minutes": work,
+        "actual_work_minutes": draw(st.integers(0, work)),
+        "remaining_work_minutes": draw(st.integers(0, 5_000)),
+    }
+
+
+@st.composite
 def tables(draw: st.DrawFn) -> Plan:
     """A plan with what only tables and the API say of tasks."""
     plan = draw(plans(plain=True))
@@ -245,6 +265,7 @@ def tables(draw: st.DrawFn) -> Plan:
                 ignores_resource_calendar=draw(st.booleans()),
                 leveling_delay_minutes=draw(st.integers(-1000, 100_000)),
                 percent_work_complete=draw(PERCENTS),
+                **draw(progress(task)),
                 ev_technique=draw(techniques),
             )
             for task in plan.tasks

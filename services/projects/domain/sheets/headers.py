@@ -56,6 +56,10 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "is_fixed_work": ("is fixed work",),
         "ignores_resource_calendar": ("ignores resource calendar", "ignore resource calendar"),
         "ev_technique": ("ev technique",),
+        "actual_duration_minutes": ("actual duration minutes",),
+        "remaining_duration_minutes": ("remaining duration minutes",),
+        "actual_work_minutes": ("actual work minutes",),
+        "remaining_work_minutes": ("remaining work minutes",),
     }
 )  # fmt: skip
 """What a table can say of a task, and the headings that are known for it."""

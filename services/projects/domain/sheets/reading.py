@@ -22,7 +22,15 @@ from services.projects.domain.sheets.values import CellError
 from services.projects.domain.xml_guard import PlanFileError
 
 MAX_LEVEL: Final = Decimal(1000)
-_FOLLOWING: Final = ("actual_start", "actual_finish")  # from the percent complete, where their cells are empty
+_FOLLOWING: Final = {
+    "actual_start": {"actual_start"},
+    "actual_finish": {"actual_finish"},
+    "actual_duration_minutes": {"actual_duration_minutes"},
+    "remaining_duration_minutes": {"remaining_duration", "remaining_duration_minutes"},
+    "actual_work_minutes": {"actual_work_minutes"},
+    "remaining_work_minutes": {"remaining_work_minutes"},
+}
+"""What follows from the percent complete where the cells of these fields are empty."""
 
 
 def read_table(rows: Rows, options: Options, *, decimal_comma: bool) -> Plan:
@@ -76,7 +84,7 @@ class _TableReader:
         if row.mistakes:
             self._rows.append((level, None))
             return
-        self._inferred |= {(uid, each) for each in _FOLLOWING if getattr(task, each) is not None and each not in row}
+        self._inferred |= {(uid, each) for each, fields in _FOLLOWING.items() if fields.isdisjoint(row.row.texts)}
         self._tasks[uid] = task
         self._rows.append((level, task))
         self._numbers[uid] = number

@@ -15,7 +15,7 @@ from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.sheets import values
 from services.projects.domain.sheets.headers import Column
 from services.projects.domain.sheets.values import CellError
-from services.projects.domain.tables import FORMULA_STARTS, MAX_ID
+from services.projects.domain.tables import FORMULA_STARTS, MAX_ID, done_of
 from shared.working_time import WorkingTime, compile_calendars, minute_of
 
 MORNING: Final = time(8)
@@ -115,6 +115,11 @@ class Cells:
         order = self._options.date_format
         return self.value(field, lambda text: values.moment(text, order, default), None)
 
+    def minutes(self, field: str, default: int, most: int | None = None) -> int:
+        """Minutes, of which there may be a default."""
+        found = self.duration(field, "m", most)
+        return default if found is None else found[0]
+
     def delay(self, field: str) -> int:
         """Minutes of the clock."""
         return self.value(field, lambda text: values.delay(text, comma=self._comma), 0)
@@ -158,13 +163,14 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         done = HUNDRED
     if done > 0:
         actual_start = actual_start or start
-    if done == HUNDRED:
-        actual_finish = actual_finish or finish
     has_begun = done > 0 or actual_start is not None
-    spent = int(duration * done / HUNDRED)
-    remaining = cells.duration("remaining_duration")
+    spent = done_of(duration, done)
+    remains = cells.duration("remaining_duration_minutes", "m") or cells.duration("remaining_duration")
+    if done == HUNDRED and not (remains and remains[0]):
+        actual_finish = actual_finish or finish
     work = cells.duration("work_minutes", "m", MAX_WORK_MINUTES) or cells.duration("work", "h", MAX_WORK_MINUTES)
-    worked = int(work[0] * done / HUNDRED) if work is not None else 0
+    effort = work[0] if work else 0
+    worked = done_of(effort, done)
     return Task(
         source_id=uid,
         position=0,
@@ -198,11 +204,11 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         ev_technique=_technique(cells, kind),
         actual_start=actual_start,
         actual_finish=actual_finish,
-        actual_duration_minutes=spent,
-        remaining_duration_minutes=remaining[0] if remaining else duration - spent if has_begun else None,
-        work_minutes=work[0] if work else 0,
-        actual_work_minutes=worked,
-        remaining_work_minutes=work[0] - worked if work else 0,
+        actual_duration_minutes=cells.minutes("actual_duration_minutes", spent),
+        remaining_duration_minutes=remains[0] if remains else duration - spent if has_begun else None,
+        work_minutes=effort,
+        actual_work_minutes=cells.minutes("actual_work_minutes", worked, MAX_WORK_MINUTES),
+        remaining_work_minutes=cells.minutes("remaining_work_minutes", effort - worked, MAX_WORK_MINUTES),
         fixed_cost=cells.money("fixed_cost"),
         cost=cells.money("cost"),
         actual_cost=cells.money("actual_cost"),

@@ -45,6 +45,10 @@ _COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "is_fixed_work": ("is_fixed_work", ""),
         "ignores_resource_calendar": ("ignores_resource_calendar", ""),
         "ev_technique": ("ev_technique", ""),
+        "actual_duration_minutes": ("actual_duration_minutes", "progress_at"),
+        "remaining_duration_minutes": ("remaining_duration_minutes", "progress_at"),
+        "actual_work_minutes": ("actual_work_minutes", "progress_at"),
+        "remaining_work_minutes": ("remaining_work_minutes", "progress_at"),
     }
 )
 """For each field the columns of a task that it states, and those that follow from it."""
