@@ -124,8 +124,10 @@ def parse_sort(listing: Listing, sort: str | None) -> list[tuple[str, bool]]:
     keys: list[tuple[str, bool]] = []
     for part in (listing.default_sort if sort is None else sort).split(","):
         name = part.removeprefix("-")
-        if name not in listing.sorts or name in {key for key, _ in keys}:
+        if name not in listing.sorts:
             raise _refuse("sort", "unknown_sort", name, list(listing.sorts))
+        if name in {key for key, _ in keys}:
+            raise ValidationFailed(errors=[FieldError("query/sort", "repeated_sort", "names a field twice")])
         keys.append((name, part.startswith("-")))
     return keys
 

@@ -77,7 +77,7 @@ PMO is up. It is for one machine: one PostgreSQL and one NATS, with their data i
   API    {base_url}
   Docs   {docs_url}
   Logs   {data / "logs"}
-  Token  of a PMO director, good for an hour (`pmo token --role …` makes more):
+  Token  of a PMO director, good for an hour (`pmo token --data {data} --role …` makes more):
 
 export TOKEN={token}
 

@@ -230,6 +230,8 @@ class Standing:
         start, finish = said.actual_start or self.actual_start, said.actual_finish or self.actual_finish
         if percent == 0 and self.percent_complete > 0 and said.actual_start is None:
             return None, None
+        if start is None and said.actual_finish is not None and not after.duration_minutes:
+            start = said.actual_finish  # what takes no time began when it ended
         if percent > 0 and start is None:
             done = said.local_at if percent == HUNDRED else None  # of what has no dates that much is known
             start = self.early_start if self.is_scheduled else done

@@ -11,9 +11,9 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.custom_fields import Definition
-from services.projects.domain.ev_techniques import as_technique, technique_json
+from services.projects.domain.ev_techniques import as_technique
 from services.projects.domain.outline import MOST_LEVELS, NoPlace
-from services.projects.domain.progress import PercentCompleteType, Progress
+from services.projects.domain.progress import Progress
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, PROGRESS, TASK
 from services.projects.errors import (
     MoveNotPossible,
@@ -33,7 +33,7 @@ from services.projects.service.projects import request_schedule, wall_time
 from services.projects.service.statements import STATED, amount_in, over_new_wholes, quantum, statement
 from services.projects.service.task_bounds import DATES, check_parent, settle_changed, settle_new
 from services.projects.service.task_calendars import task_calendars
-from services.projects.service.techniques import check_technique, techniques_of
+from services.projects.service.techniques import check_technique, settle_measure, techniques_of
 from shared import entity
 from shared.concurrency import must_be
 from shared.db import Transaction
@@ -89,7 +89,7 @@ def new_task(
     _local(fields, project["time_zone"])
     _check_planned(fields)
     settle_new(fields)
-    _settle_measure(fields)
+    settle_measure(project, fields)
     nothing = Decimal(0).quantize(quantum(project["currency"]))
     fields["cost"] = amount_in(cost, project["currency"], "/cost/currency") or nothing
     fields |= {"actual_cost": nothing, "fixed_cost": nothing}
@@ -105,7 +105,7 @@ def changed_task(project: asyncpg.Record, row: asyncpg.Record, changes: Mapping[
         fields["cost"] = amount_in(cost, project["currency"], "/cost/currency")
     _check_planned({name: row[name] for name in ("planned_start", "planned_finish")} | fields)
     settle_changed(row, fields)
-    _settle_measure(fields)
+    settle_measure(project, fields)
     duration, work = fields.get("duration_minutes"), fields.get("work_minutes")
     if isinstance(duration, int) and row["remaining_duration_minutes"] is not None:
         fields["remaining_duration_minutes"] = max(duration - row["actual_duration_minutes"], 0)
@@ -118,16 +118,6 @@ def _check_planned(fields: Mapping[str, object]) -> None:
     start, finish = fields.get("planned_start"), fields.get("planned_finish")
     if isinstance(start, datetime) and isinstance(finish, datetime) and finish < start:
         raise ValidationFailed(errors=[FieldError("/planned_finish", "planned_finish", "lies before planned_start")])
-
-
-def _settle_measure(fields: dict[str, object]) -> None:
-    """Put how a task's progress is told and earns as it is kept."""
-    kind = fields.pop("percent_complete_type", None)
-    if kind is not None:
-        fields["uses_physical_percent"] = kind is PercentCompleteType.PHYSICAL
-        fields["uses_units_percent"] = kind is PercentCompleteType.UNITS
-    if "ev_technique" in fields:
-        fields["ev_technique"] = technique_json(as_technique(fields["ev_technique"]))
 
 
 def stated_progress(

@@ -1,6 +1,7 @@
-"""Whether a task's earned-value technique can be its: whom it is measured by, and who is measured by it."""
+"""How a task's progress is measured, and whether it can be: by whom, and who is measured by it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -11,12 +12,15 @@ from services.projects.domain.ev_techniques import (
     EvTechnique,
     LevelOfEffort,
     WeightedMilestones,
+    as_technique,
     technique_json,
     technique_of,
 )
+from services.projects.domain.progress import PercentCompleteType
 from services.projects.errors import TaskIsSummary, TechniqueInvalid
+from services.projects.service.statements import AHEAD, IN_THE_FUTURE, is_ahead
 from shared.db import Transaction
-from shared.errors import FieldError
+from shared.errors import FieldError, ValidationFailed
 
 Standing = asyncpg.Record | Mapping[str, object]
 """A task's `is_summary` and `ev_technique`."""
@@ -88,3 +92,23 @@ def copied_technique(kept: object, copies: Mapping[UUID, UUID]) -> str | None:
         base = copies.get(technique.base_task_id)
         technique = None if base is None else technique.model_copy(update={"base_task_id": base})
     return technique_json(technique)
+
+
+def settle_measure(project: asyncpg.Record, fields: dict[str, object]) -> None:
+    """Put how a task's progress is told and earns as it is kept.
+
+    Raises ValidationFailed for a milestone achieved later than both now and the project's status date.
+    """
+    kind = fields.pop("percent_complete_type", None)
+    if kind is not None:
+        fields["uses_physical_percent"] = kind is PercentCompleteType.PHYSICAL
+        fields["uses_units_percent"] = kind is PercentCompleteType.UNITS
+    if "ev_technique" not in fields:
+        return
+    technique = as_technique(fields["ev_technique"])
+    now = datetime.now(UTC)
+    for number, each in enumerate(technique.milestones if isinstance(technique, WeightedMilestones) else ()):
+        if each.achieved_at is not None and is_ahead(each.achieved_at, project, now):
+            where = f"/ev_technique/milestones/{number}/achieved_at"
+            raise ValidationFailed(errors=[FieldError(where, IN_THE_FUTURE, AHEAD)])
+    fields["ev_technique"] = technique_json(technique)

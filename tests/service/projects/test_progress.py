@@ -146,6 +146,27 @@ async def test_another_duration_leaves_what_is_done(
     assert told == ([25] if duration == 480 else [25, found[0]])
 
 
+async def test_what_takes_no_time_began_when_it_ended(story: Story) -> None:
+    await story.link("b", "c")
+    await patch(story, "c", duration_minutes=0, is_milestone=True)
+    await story.starts()
+    found = (await patch(story, "c", actual_finish="2026-01-08T12:00:00Z")).json()
+    assert (found["actual_start"], found["actual_finish"]) == ("2026-01-08T12:00:00+00:00",) * 2
+
+
+async def test_no_milestone_is_achieved_in_the_future(story: Story) -> None:
+    step = {"name": "Half", "weight": 1, "achieved_at": "2099-01-01T00:00:00Z"}
+    technique = {"kind": "weighted_milestones", "milestones": [step | {"name": "x", "achieved_at": JANUARY}, step]}
+    body = {"name": "x", "ev_technique": technique}
+    for answer in (
+        await patch(story, "a", ev_technique=technique),
+        await story.client.post(f"{story.path}/tasks", json=body),
+    ):
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["code"]) == (422, "in_the_future")
+        assert error["pointer"] == "/ev_technique/milestones/1/achieved_at"
+
+
 async def test_another_whole_of_work_leaves_what_is_done(story: Story) -> None:
     await patch(story, "a", work_minutes=400, percent_complete=25)
     await patch(story, "a", work_minutes=800)
