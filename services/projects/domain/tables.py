@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.projects.domain.ev_techniques import technique_text
 from services.projects.domain.fields import Row, label
-from services.projects.domain.plan import LagUnit, Link, LinkType, Plan, Task
+from services.projects.domain.plan import Baseline, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule import Schedule
 from services.projects.domain.workbook_writing import Cell
 from shared.working_time import instant_of
@@ -24,7 +24,8 @@ COLUMNS: Final = (
     "activity_type", "percent_complete_type", "percent_work_complete", "secondary_constraint_type",
     "secondary_constraint_date", "expected_finish", "leveling_delay_minutes", "is_fixed_duration", "is_fixed_work",
     "ignores_resource_calendar", "ev_technique", "actual_duration_minutes", "remaining_duration_minutes",
-    "actual_work_minutes", "remaining_work_minutes",
+    "actual_work_minutes", "remaining_work_minutes", "baseline_start", "baseline_finish", "baseline_duration_minutes",
+    "baseline_work_minutes", "baseline_cost",
 )  # fmt: skip
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
@@ -82,7 +83,7 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             str(task.activity_type), str(task.percent_complete_type), task.percent_work_complete,
             str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
-            technique_text(task.ev_technique), *_progress(task),
+            technique_text(task.ev_technique), *_progress(task), *_baseline(task.baseline),
         ]  # fmt: skip
 
 
@@ -99,6 +100,11 @@ def _progress(task: Task) -> Iterator[Cell]:
     yield None if remaining in {None, task.duration_minutes - spent} else remaining
     yield None if task.actual_work_minutes == worked else task.actual_work_minutes
     yield None if task.remaining_work_minutes == task.work_minutes - worked else task.remaining_work_minutes
+
+
+def _baseline(baseline: Baseline | None) -> Iterator[Cell]:
+    each = baseline or Baseline()
+    yield from (each.start, each.finish, each.duration_minutes, each.work_minutes, each.cost)
 
 
 def safe(text: str) -> str:

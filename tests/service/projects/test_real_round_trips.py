@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from shared.testing.cases import cases
+from tests.service.projects.test_exports import stated
 from tests.service.projects.test_imports import imported
 from tests.service.projects.test_tables import actions, rows
 
@@ -54,3 +55,25 @@ async def test_a_real_plan_comes_back_into_its_project_without_change(
         assert actions(again) <= {"unchanged", "skipped"}, again["report"]["summary"]
         assert again["position"] == imported_project["position"]  # not an event, of whatever kind of row
         assert await state(director, project) == before
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the folder of real cases is absent")
+@pytest.mark.parametrize(
+    ("path", "kind"), [pytest.param(*each.values[:2], id=each.id) for each in trips() if each.values[2] == "csv"]
+)
+async def test_a_real_plan_as_a_table_is_the_same_tasks_elsewhere(
+    director: httpx2.AsyncClient, path: Path, kind: str
+) -> None:
+    for imported_project in (await imported(director, path.read_bytes(), kind=kind))["result"]["projects"]:
+        origin = f"/v1/projects/{imported_project['project_id']}"
+        file = (await director.get(f"{origin}/export?format=csv")).content
+        body = {"name": "Elsewhere", "currency": (await director.get(origin)).json()["currency"]}
+        other = (await director.post("/v1/projects", json=body)).json()["id"]
+        assert (await imported(director, file, f"&project_id={other}", kind="csv"))["status"] == "succeeded"
+        here = stated(await rows(director, f"{origin}/tasks"))
+        there = stated(await rows(director, f"/v1/projects/{other}/tasks"))
+        assert there.keys() == here.keys()
+        for uid, task in here.items():
+            if task["percent_complete"] == 100 and task["actual_finish"] is None:  # in a table that is finished
+                task["actual_finish"] = there[uid]["actual_finish"]
+            assert there[uid] == task

@@ -73,6 +73,7 @@ MONEY = st.integers(0, 10_000_000).map(lambda cents: Decimal(cents).scaleb(-2))
 UNITS = st.integers(1, 300).map(lambda percent: Decimal(percent) / 100)
 PERCENTS = st.integers(0, 100).map(Decimal)
 ASAP = ConstraintType.AS_SOON_AS_POSSIBLE
+BASELINES = st.builds(Baseline, DATES, DATES, st.integers(0, 5000), st.integers(0, 5000), MONEY)
 MANDATED = {
     ConstraintType.MUST_START_ON: ConstraintType.MANDATORY_START,
     ConstraintType.MUST_FINISH_ON: ConstraintType.MANDATORY_FINISH,
@@ -138,7 +139,6 @@ def tasks(draw: st.DrawFn, uid: int, *, plain: bool) -> Task:
     )
     if plain:
         return task
-    baseline = Baseline(draw(DATES), draw(DATES), draw(st.integers(0, 5000)), 0, draw(MONEY))
     return replace(
         task,
         constraint_type=MANDATED.get(kind, kind) if draw(st.booleans()) else kind,
@@ -147,7 +147,7 @@ def tasks(draw: st.DrawFn, uid: int, *, plain: bool) -> Task:
         is_elapsed_duration=draw(st.booleans()),
         calendar_source_id=draw(st.sampled_from([None, "2"])),
         deadline=draw(st.none() | DATES),
-        baseline=draw(st.none() | st.just(baseline)),
+        baseline=draw(st.none() | BASELINES),
         cost=draw(MONEY),
     )
 
@@ -265,6 +265,7 @@ def tables(draw: st.DrawFn) -> Plan:
                 ignores_resource_calendar=draw(st.booleans()),
                 leveling_delay_minutes=draw(st.integers(-1000, 100_000)),
                 percent_work_complete=draw(PERCENTS),
+                baseline=draw(st.none() | BASELINES),
                 **draw(progress(task)),
                 ev_technique=draw(techniques),
             )

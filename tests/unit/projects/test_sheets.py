@@ -8,7 +8,7 @@ import pytest
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, FiftyFifty, Split
 from services.projects.domain.import_options import Options
 from services.projects.domain.outline import MOST_LEVELS
-from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan
+from services.projects.domain.plan import Baseline, ConstraintType, LagUnit, Link, LinkType, Plan
 from services.projects.domain.schedule import critical_path
 from services.projects.domain.sheets import CsvCheck, read_csv, values
 from services.projects.domain.sheets.values import CellError
@@ -138,6 +138,21 @@ def test_kinds_are_named_as_here_or_as_in_primavera_and_a_wrong_one_is_told_by_r
     assert [(each.row, each.column, each.code) for each in plan.skipped] == [
         (row, column, "invalid_field") for row, column in zip(range(5, 13), "BCDEFGHB", strict=True)
     ]
+
+
+def test_a_baseline_of_microsoft_project_and_dates_that_are_none() -> None:
+    plan = read(
+        "ID,Name,Start,Actual Start,Deadline,Constraint Type,Constraint Date,"
+        "Baseline Start,Baseline Finish,Baseline Duration,Baseline Work,Baseline Cost\n"
+        "1,a,2026-03-02,NA,NA,As Soon As Possible,NA,2026-03-02,2026-03-06,5 days,40 hrs,$1500\n"
+        "2,b,2026-03-02,NA,NA,As Soon As Possible,NA,NA,NA,0 days?,0 hrs,\n"
+        "3,c,2026-03-02,NA,NA,Must Start On,NA,,,,,\n"
+    )
+    first, second = plan.tasks
+    baseline = Baseline(wall("2026-03-02T08:00"), wall("2026-03-06T17:00"), 2400, 2400, Decimal(1500))
+    assert (first.baseline, first.actual_start, first.deadline) == (baseline, None, None)
+    assert second.baseline is None
+    assert [(each.row, each.column) for each in plan.skipped if each.row] == [(4, "G")]
 
 
 def test_what_spans_others_earns_by_time_where_a_table_cannot_say_else() -> None:

@@ -60,6 +60,13 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "remaining_duration_minutes": ("remaining duration minutes",),
         "actual_work_minutes": ("actual work minutes",),
         "remaining_work_minutes": ("remaining work minutes",),
+        "baseline_start": ("baseline start",),
+        "baseline_finish": ("baseline finish",),
+        "baseline_duration": ("baseline duration",),
+        "baseline_duration_minutes": ("baseline duration minutes",),
+        "baseline_work": ("baseline work",),
+        "baseline_work_minutes": ("baseline work minutes",),
+        "baseline_cost": ("baseline cost",),
     }
 )  # fmt: skip
 """What a table can say of a task, and the headings that are known for it."""

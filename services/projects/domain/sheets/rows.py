@@ -10,7 +10,7 @@ from services.projects.domain.calendars import usual_calendar
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, EvTechnique
 from services.projects.domain.fields import MAX_MONEY, MAX_WORK_MINUTES, Row, label
 from services.projects.domain.import_options import Options
-from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, ConstraintType, Task
+from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, Baseline, ConstraintType, Task
 from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.sheets import values
 from services.projects.domain.sheets.headers import Column
@@ -31,6 +31,8 @@ _FINISHES: Final = frozenset(
         ConstraintType.MANDATORY_FINISH,
     }
 )
+_DATES: Final = ("start", "finish", "date", "deadline")  # how the fields of dates are called
+_NOTHING: Final = frozenset({"na", "n/a"})  # what Microsoft Project writes where there is no date
 _UNDATED: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 _USUAL: Final = usual_calendar()
 WORKING: Final[WorkingTime] = compile_calendars([_USUAL])[_USUAL.source_id]
@@ -60,7 +62,8 @@ class Cells:
         self._options = options
         self._comma = decimal_comma
         for field, column in columns.items():
-            if column.place < len(cells) and (text := cells[column.place].strip()):
+            text = cells[column.place].strip() if column.place < len(cells) else ""
+            if text and not (field.endswith(_DATES) and text.casefold() in _NOTHING):
                 self.row.texts[field] = unguarded(text)
 
     def __contains__(self, field: str) -> bool:
@@ -212,6 +215,7 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         fixed_cost=cells.money("fixed_cost"),
         cost=cells.money("cost"),
         actual_cost=cells.money("actual_cost"),
+        baseline=_baseline(cells),
         guid=cells.text("guid").lower() or None,
     )
 
@@ -227,6 +231,18 @@ def _duration(cells: Cells, start: datetime | None, finish: datetime | None) -> 
             return 0, False
         return WORKING.working_minutes(minute_of(start), minute_of(finish)), False
     return cells.minutes_per_day, False
+
+
+def _baseline(cells: Cells) -> Baseline | None:
+    """What was approved, where a cell says anything of it."""
+    duration = cells.duration("baseline_duration_minutes", "m") or cells.duration("baseline_duration")
+    most = MAX_WORK_MINUTES
+    work = cells.duration("baseline_work_minutes", "m", most) or cells.duration("baseline_work", "h", most)
+    start, finish = cells.moment("baseline_start", MORNING), cells.moment("baseline_finish", EVENING)
+    if finish is None and "baseline_cost" not in cells:
+        return None
+    minutes, effort = duration or (0, False), work or (0, False)
+    return Baseline(start, finish, minutes[0], effort[0], cells.money("baseline_cost"))
 
 
 def _activity_type(cells: Cells, duration: int) -> ActivityType:

@@ -49,6 +49,13 @@ _COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "remaining_duration_minutes": ("remaining_duration_minutes", "progress_at"),
         "actual_work_minutes": ("actual_work_minutes", "progress_at"),
         "remaining_work_minutes": ("remaining_work_minutes", "progress_at"),
+        "baseline_start": ("baseline_start", ""),
+        "baseline_finish": ("baseline_finish", ""),
+        "baseline_duration": ("baseline_duration_minutes", ""),
+        "baseline_duration_minutes": ("baseline_duration_minutes", ""),
+        "baseline_work": ("baseline_work_minutes", ""),
+        "baseline_work_minutes": ("baseline_work_minutes", ""),
+        "baseline_cost": ("baseline_cost", ""),
     }
 )
 """For each field the columns of a task that it states, and those that follow from it."""
