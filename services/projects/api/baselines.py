@@ -12,6 +12,7 @@ from services.projects.domain.baselines import BaselineStatus
 from services.projects.entities import BASELINE
 from services.projects.repository import baselines as rows
 from services.projects.service import baselines as service
+from services.projects.service.projects import known_project, known_project_as_of
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
@@ -96,11 +97,11 @@ async def request_baseline(call: Current, project_id: ProjectRef, body: Baseline
 @router.get("/baselines/{baseline_id}", response_model=BaselineRead, **operation(Permission.PLAN_READ, 404))
 async def get_baseline(call: Current, project_id: ProjectRef, baseline_id: BaselineRef, as_of: AsOf = None) -> Response:
     """Return one baseline; with as_of, as it was then."""
-    project = await repository.project_row(call.tx, project_id, call.own_only)
     identifier = identifier_of(baseline_id)
     if as_of is not None:
-        await rows.baseline_row(call.tx, project["id"], identifier)
-        return call.one(*await entity.image_as_of(call.tx, BASELINE, identifier, as_of))
+        root = await known_project_as_of(call.tx, project_id, call.own_only, as_of)
+        return call.one(*await entity.image_as_of(call.tx, BASELINE, identifier, as_of, root=root))
+    project = await repository.project_row(call.tx, project_id, call.own_only)
     return call.one(*await entity.get(call.tx, BASELINE, "t.project_id = $2 and t.id = $3", project["id"], identifier))
 
 
@@ -112,8 +113,8 @@ async def list_baseline_history(
 
     Sorts: version; default -version (newest first).
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    return await history.page(call.tx, page, BASELINE, identifier_of(baseline_id), filters, root=project["id"])
+    root = await known_project(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, BASELINE, identifier_of(baseline_id), filters, root=root)
 
 
 @router.get("/baselines/{baseline_id}/tasks", response_model=BaselineTaskPage, **operation(Permission.PLAN_READ, 404))

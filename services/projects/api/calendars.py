@@ -26,6 +26,7 @@ from services.projects.entities import CALENDAR
 from services.projects.repository.calendars import CALENDARS
 from services.projects.service import calendars as service
 from services.projects.service.calendar_definitions import Day as DayTold
+from services.projects.service.projects import known_project, known_project_as_of
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
@@ -185,9 +186,12 @@ async def inherit_calendar(call: Current, project_id: ProjectRef, body: Calendar
 async def get_calendar(call: Current, project_id: ProjectRef, calendar_id: CalendarRef, as_of: AsOf = None) -> Response:
     """Return one calendar; with as_of, as it was then."""
     identifier = identifier_of(calendar_id)
+    if as_of is not None:
+        root = await known_project_as_of(call.tx, project_id, call.own_only, as_of)
+        return call.one(*await entity.image_as_of(call.tx, CALENDAR, identifier, as_of, root=root))
     condition, values = repository.reference(project_id, call.own_only, "p")
     found = await entity.get(call.tx, CALENDAR, f"{condition} and t.id = ${len(values) + 2}", *values, identifier)
-    return call.one(*(found if as_of is None else await entity.image_as_of(call.tx, CALENDAR, identifier, as_of)))
+    return call.one(*found)
 
 
 @router.get("/{calendar_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
@@ -198,8 +202,8 @@ async def list_calendar_history(
 
     Sorts: version, at; default -version.
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    return await history.page(call.tx, page, CALENDAR, identifier_of(calendar_id), filters, root=project["id"])
+    root = await known_project(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, CALENDAR, identifier_of(calendar_id), filters, root=root)
 
 
 @router.patch(

@@ -16,6 +16,7 @@ from services.projects.domain.plan import LagUnit, LinkType
 from services.projects.entities import DEPENDENCY
 from services.projects.repository.dependencies import DEPENDENCIES
 from services.projects.service import dependencies as service
+from services.projects.service.projects import known_project, known_project_as_of
 from shared import entity, history, pagination
 from shared.history import HistoryPage
 from shared.pagination import Paging, page_of
@@ -130,9 +131,12 @@ async def get_dependency(
 ) -> Response:
     """Return one dependency; with as_of, as it was then."""
     identifier = identifier_of(dependency_id)
+    if as_of is not None:
+        root = await known_project_as_of(call.tx, project_id, call.own_only, as_of)
+        return call.one(*await entity.image_as_of(call.tx, DEPENDENCY, identifier, as_of, root=root))
     condition, values = repository.reference(project_id, call.own_only, "p")
     found = await entity.get(call.tx, DEPENDENCY, f"{condition} and t.id = ${len(values) + 2}", *values, identifier)
-    return call.one(*(found if as_of is None else await entity.image_as_of(call.tx, DEPENDENCY, identifier, as_of)))
+    return call.one(*found)
 
 
 @router.get("/{dependency_id}/history", response_model=HistoryPage, **operation(Permission.HISTORY_READ, 404))
@@ -143,8 +147,8 @@ async def list_dependency_history(
 
     Sorts: version; default -version (newest first).
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    return await history.page(call.tx, page, DEPENDENCY, identifier_of(dependency_id), filters, root=project["id"])
+    root = await known_project(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, DEPENDENCY, identifier_of(dependency_id), filters, root=root)
 
 
 @router.patch(

@@ -19,6 +19,7 @@ from services.projects.entities import TASK
 from services.projects.entities.projections import PROJECTIONS, expanded
 from services.projects.service import custom_fields
 from services.projects.service import tasks as service
+from services.projects.service.projects import known_project, known_project_as_of
 from services.projects.service.schedules import fresh_project
 from shared import entity, history, pagination
 from shared.concurrency import etag
@@ -120,8 +121,8 @@ async def get_task(
         version, image = await entity.get(call.tx, expanded(projections), found, own, identifier)
         return Response(image, media_type="application/json", headers={"ETag": etag(version)})
     if as_of is not None:
-        project = await repository.project_row(call.tx, project_id, call.own_only)
-        return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of, root=project["id"]))
+        root = await known_project_as_of(call.tx, project_id, call.own_only, as_of)
+        return call.one(*await entity.image_as_of(call.tx, TASK, identifier, as_of, root=root))
     condition, values = repository.reference(project_id, call.own_only, "p")
     return call.one(*await entity.get(call.tx, TASK, f"{condition} and t.id = ${len(values) + 2}", *values, identifier))
 
@@ -134,8 +135,8 @@ async def list_task_history(
 
     Sorts: version; default -version (newest first).
     """
-    project = await repository.project_row(call.tx, project_id, call.own_only)
-    return await history.page(call.tx, page, TASK, identifier_of(task_id), filters, root=project["id"])
+    root = await known_project(call.tx, project_id, call.own_only)
+    return await history.page(call.tx, page, TASK, identifier_of(task_id), filters, root=root)
 
 
 @router.patch(

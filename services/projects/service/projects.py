@@ -160,6 +160,13 @@ async def project_as_of(tx: Transaction, reference: str, own_only: str | None, m
     return version, image
 
 
+async def known_project_as_of(tx: Transaction, reference: str, own_only: str | None, moment: datetime) -> UUID:
+    """Return the id of a project that was at an instant, though it may be deleted by now; raises NotFound."""
+    identifier = await known_project(tx, reference, own_only)
+    await entity.image_as_of(tx, PROJECT, identifier, moment, root=identifier)
+    return identifier
+
+
 async def known_project(tx: Transaction, reference: str, own_only: str | None) -> UUID:
     """Return the id of a project that is or was (then by its id only); whose it was last decides who may see it."""
     identifier = as_uuid(reference)

@@ -1,5 +1,6 @@
 """The past of entities over HTTP: who changed what, when and why, and how they were at any instant."""
 
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx2
@@ -45,6 +46,38 @@ async def test_a_deleted_project_keeps_its_history(director: httpx2.AsyncClient)
     assert (newest["action"], newest["after"], newest["changed"]) == ("deleted", None, [])
     assert newest["reason"] == "Entered twice."
     assert first["after"]["name"] == "Quay"
+
+
+async def test_what_a_project_held_keeps_its_past_when_it_is_deleted(service: Api, organization: UUID) -> None:
+    pm, other = (service.as_(organization, "project_manager", subject=name) for name in ("pm", "other"))
+    path = await project_of(pm)
+    first, second = [(await pm.post(f"{path}/tasks", json={"name": name})).json() for name in ("Dig", "Pour")]
+    link = {"predecessor_id": first["id"], "successor_id": second["id"]}
+    made = {
+        "tasks": first,
+        "dependencies": (await pm.post(f"{path}/dependencies", json=link)).json(),
+        "calendars": (await pm.post(f"{path}/calendars", json={"name": "Site", "week": {"monday": DAY}})).json(),
+    }
+    await pm.get(f"{path}/schedule")
+    made["baselines"] = (await pm.post(f"{path}/baselines", json={"name": "First", "reason": "x"})).json()
+    at = (await pm.get(f"{path}/baselines/{made['baselines']['id']}")).json()["updated_at"]
+    dependency = f"{path}/dependencies/{made['dependencies']['id']}"
+    assert (await pm.delete(dependency, headers={"If-Match": '"1"'})).status_code == 204
+    assert (await pm.get(dependency, params={"as_of": at})).json() == made["dependencies"]
+    etag = (await pm.get(path)).headers["etag"]
+    assert (await pm.delete(path, headers={"If-Match": etag})).status_code == 204
+    for kind, one in made.items():
+        past = f"{path}/{kind}/{one['id']}"
+        assert (await pm.get(past, params={"as_of": at})).json()["id"] == one["id"]
+        assert (await pm.get(past)).status_code == 404
+        now = {"as_of": datetime.now(UTC).isoformat()}
+        assert (await pm.get(past, params=now)).status_code == 404
+        assert (await pm.get(f"{past}/history")).json()["items"][-1]["action"] in {"created", "requested"}
+        for wanted in (f"{past}/history", f"{past}?as_of={at}"):
+            assert (await other.get(wanted)).status_code == 404
+
+
+DAY = [{"start": "08:00", "finish": "16:00"}]
 
 
 async def test_history_is_paged_and_filtered(service: Api, organization: UUID) -> None:
