@@ -113,7 +113,7 @@ class DependencyCycle(Conflict):
     """Tasks would wait for each other."""
 
     code, title = "dependency_cycle", "Tasks would wait for each other"
-    cause = "The change closes a loop of dependencies, through summaries too; errors[] names its tasks in order."
+    cause = "The change closes a loop of dependencies, through summaries too; errors[] tells its tasks in order."
     cure = "Leave out or turn around one of the dependencies of the loop."
 
 

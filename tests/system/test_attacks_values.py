@@ -155,7 +155,7 @@ def test_row_71_a_loop_of_dependencies_is_refused_and_named(system: System) -> N
     ):
         response = link(before, after)
         refused(response, 409, "dependency_cycle")
-        assert {error["detail"] for error in response.json()["errors"]} == loop
+        assert {error["detail"].split()[0] for error in response.json()["errors"]} == loop
     refused(link(child, child), 422, "validation", child)
     assert caller("GET", f"{links}?include_total=true").json()["total"] == 2
     assert caller("GET", f"/v1/projects/{plan.project}/schedule").json()["problem"] is None

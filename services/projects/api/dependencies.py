@@ -119,7 +119,8 @@ async def create_dependency(call: Current, project_id: ProjectRef, body: Depende
     """Link two tasks of a project.
 
     A dependency that would make tasks wait for each other, be it through summaries, is refused (409
-    dependency_cycle); `errors[]` names the tasks of the loop in order.
+    dependency_cycle); `errors[]` names the tasks of the loop in order, with
+    code and name those of projects that the caller sees.
     """
     written = await service.create_dependency(call.tx, project_id, call.own_only, body.model_dump())
     return call.written(written, 201, f"/v1/projects/{project_id}/dependencies/{written.id}")

@@ -131,7 +131,8 @@ async def create_project_link(call: Current, project_id: ProjectRef, body: Proje
 
     A hard link needs the right to plan both, and the other project's schedule follows at once. A soft one is offered to
     who plans the other project. What would make tasks wait for each other through several projects is refused (409
-    dependency_cycle); `errors[]` names the tasks of the loop in order.
+    dependency_cycle); `errors[]` names the tasks of the loop in order, with
+    code and name those of projects that the caller sees.
     """
     written = await service.create_link(call.tx, project_id, call.own_only, body.model_dump())
     return call.written(written, 201, f"/v1/projects/{project_id}/links/{written.id}")

@@ -104,7 +104,7 @@ async def move_task(call: Current, project_id: ProjectRef, task_id: TaskRef, bod
     wait for each other is refused (409 dependency_cycle). WBS codes of the branch are made anew by the project's mask.
     """
     step = Step("move_task", body.model_dump(), identifier_of(task_id), call.expected)
-    (outcome,), position = await run_batch(call.tx, project_id, call.own_only, [step], atomic=False)
+    (outcome,), position = await run_batch(call.tx, project_id, call.own_only, [step], atomic=False, at="")
     if outcome.problem is not None:
         raise outcome.problem
     assert outcome.id is not None

@@ -203,6 +203,18 @@ async def parents(tx: Transaction, projects: Collection[UUID]) -> dict[UUID, UUI
     return {row[0]: row[1] for row in rows}
 
 
+async def named(tx: Transaction, tasks: Collection[UUID], own_only: str | None) -> list[asyncpg.Record]:
+    """Return code and name of tasks, and their project's key, of those projects that the caller sees."""
+    return await tx.fetch(
+        "select t.id, t.work_breakdown_structure as code, t.name, p.key from task t"
+        " join project p on p.organization_id = $1 and p.id = t.project_id"
+        " where t.organization_id = $1 and t.id = any($2) and ($3::text is null or p.owner = $3)",
+        tx.organization_id,
+        list(tasks),
+        own_only,
+    )
+
+
 async def pairs(tx: Transaction, projects: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     """Return predecessor and successor of every link in force within projects and between them."""
     rows = await tx.fetch(

@@ -6,13 +6,14 @@ that cannot be taken leaves no trace. What is left in the end is written with a 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from services.projects import repository
 from services.projects.domain.loops import loop_through
 from services.projects.entities import ASSIGNMENT, DEPENDENCY, TASK
-from services.projects.errors import BatchRefused
+from services.projects.errors import BatchRefused, DependencyCycle
 from services.projects.repository import outlines
 from services.projects.service import custom_fields
 from services.projects.service.batch_steps import Outcome, PlanInMemory, Step, Taking, refused
@@ -33,11 +34,12 @@ MOST_ERRORS: Final = 100
 
 
 async def run_batch(
-    tx: Transaction, reference: str, own_only: str | None, steps: Sequence[Step], *, atomic: bool
+    tx: Transaction, reference: str, own_only: str | None, steps: Sequence[Step], *, atomic: bool, at: str = "/items/{}"
 ) -> tuple[list[Outcome], str]:
     """Take steps and write what they change; returns what became of each, and the position of the whole.
 
-    Atomic: raises BatchRefused if one cannot be taken. Otherwise those that can be are.
+    Atomic: raises BatchRefused if one cannot be taken. Otherwise those that can be are. `at` is where a step stands in
+    the body, by its number.
     """
     project = await changeable_project(tx, reference, own_only)
     project_id: UUID = project["id"]
@@ -55,7 +57,8 @@ async def run_batch(
         if number % 200 == 199:
             await asyncio.sleep(0)
     if plan.new_links or plan.moved:
-        _refuse_loops(plan, await beyond(tx, project_id), steps, outcomes)
+        closing = _Closing(tx, own_only, plan, at)
+        await closing.refuse(await beyond(tx, project_id), steps, outcomes)
     if atomic:
         _all_or_nothing(outcomes)
     await _write(tx, plan, outcomes)
@@ -63,27 +66,47 @@ async def run_batch(
     return outcomes, f"projects:{project_id}@{version}"
 
 
-def _refuse_loops(plan: PlanInMemory, others: Beyond, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
-    """Refuse the links that close loops, the last of each loop; a move that does refuses the batch."""
-    parents = {**plan.outline.parents(), **others.parents}
-    crossing = {pair for pair in others.pairs if parents.keys() >= set(pair)}  # the others' tasks here may be gone
-    loop: Sequence[UUID] | None = ()
-    for _ in range(MOST_LOOPS):
-        pairs = crossing | {(link.predecessor_id, link.successor_id) for link in plan.links.values()}
-        new = {key: (plan.links[key].predecessor_id, plan.links[key].successor_id) for key in plan.new_links}
-        moved = [key for key in plan.moved if key in parents]
-        loop = loop_through(parents, pairs, added=list(new.values()), moved=moved)
-        if loop is None:
-            return
-        inside = set(loop)
-        closing = [key for key, (before, after) in new.items() if {before, after} <= inside]
-        if not closing:
-            raise cycle(loop, "/items")
-        key = max(closing, key=plan.step_of_link.__getitem__)
-        number = plan.step_of_link[key]
-        outcomes[number] = refused(cycle(loop, "/successor_id"), steps[number])
-        plan.drop_link(key)
-    raise cycle(loop or (), "/items")
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """What steps close loops in a plan, for a caller."""
+
+    tx: Transaction
+    own_only: str | None
+    plan: PlanInMemory
+    at: str
+
+    async def refuse(self, others: Beyond, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
+        """Refuse the links that close loops, the last of each loop; a move that does refuses the batch."""
+        plan = self.plan
+        parents = {**plan.outline.parents(), **others.parents}
+        crossing = {pair for pair in others.pairs if parents.keys() >= set(pair)}  # the others' tasks here may be gone
+        loop: Sequence[UUID] | None = ()
+        for _ in range(MOST_LOOPS):
+            pairs = crossing | {(link.predecessor_id, link.successor_id) for link in plan.links.values()}
+            new = {key: (plan.links[key].predecessor_id, plan.links[key].successor_id) for key in plan.new_links}
+            moved = [key for key in plan.moved if key in parents]
+            loop = loop_through(parents, pairs, added=list(new.values()), moved=moved)
+            if loop is None:
+                return
+            inside = set(loop)
+            closing = [key for key, (before, after) in new.items() if {before, after} <= inside]
+            if not closing:
+                number = max(plan.moved[key] for key in moved if key in inside)
+                raise await self._cycle(loop, self.at.format(number) + _place(steps[number]))
+            key = max(closing, key=plan.step_of_link.__getitem__)
+            number = plan.step_of_link[key]
+            outcomes[number] = refused(await self._cycle(loop, "/successor_id"), steps[number])
+            plan.drop_link(key)
+        raise await self._cycle(loop or (), "/items")
+
+    async def _cycle(self, loop: Sequence[UUID], pointer: str) -> DependencyCycle:
+        new = {key: str(fields["name"]) for key, fields in self.plan.new_tasks.items()}
+        return await cycle(self.tx, self.own_only, loop, pointer, new)
+
+
+def _place(move: Step) -> str:
+    """Return what of a move says where to: by that it closes a loop."""
+    return next(f"/{name}" for name in ("parent_id", "before_id", "after_id") if move.values.get(name) is not None)
 
 
 def _all_or_nothing(outcomes: Sequence[Outcome]) -> None:

@@ -52,7 +52,7 @@ async def create_dependency(
     links = [*await dependencies.links(tx, project_id), link, *others.pairs]
     loop = loop_through({**parents, **others.parents}, links, added=[link])
     if loop is not None:
-        raise cycle(loop, "/successor_id")
+        raise await cycle(tx, own_only, loop, "/successor_id")
     try:
         written = await entity.create(tx, DEPENDENCY, {**values, "project_id": project_id})
     except asyncpg.UniqueViolationError as error:

@@ -22,7 +22,9 @@ KIND: Final = "project_link"
 _UNITS: Final = {LagUnit.WORKING: "working", LagUnit.ELAPSED: "elapsed"}
 
 
-async def keep_file_links(tx: Transaction, links: Sequence[CrossLink], merged: Mapping[str, Merged]) -> None:
+async def keep_file_links(
+    tx: Transaction, own_only: str | None, links: Sequence[CrossLink], merged: Mapping[str, Merged]
+) -> None:
     """Make, change and delete the links between a file's projects as it says, and report each; `merged` by its ids."""
     projects = {part: one.project_id for part, one in merged.items()}
     if len(projects) == 1:
@@ -49,7 +51,7 @@ async def keep_file_links(tx: Transaction, links: Sequence[CrossLink], merged: M
             report.note(KIND, name, action, key)
             continue
         try:
-            await refuse_loop(tx, (first, before), (second, after))
+            await refuse_loop(tx, own_only, (first, before), (second, after))
         except DependencyCycle as loop:
             report.note(KIND, name, "skipped", reason={"code": loop.code, "detail": loop.detail})
             continue

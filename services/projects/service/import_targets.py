@@ -10,12 +10,17 @@ from services.projects.errors import ProjectSourceTaken
 from shared.db import Transaction
 
 
+def sees_only(row: asyncpg.Record) -> str | None:
+    """Return whose projects alone the sender of an import sees; None: all."""
+    return row["actor"] if row["own_only"] else None
+
+
 async def find_project(tx: Transaction, source: str, row: asyncpg.Record) -> UUID | None:
     """Return the project that a plan is of: the one named, else the one of its source.
 
     Raises ProjectSourceTaken if that is one of somebody else's, and the sender may only change own ones.
     """
-    owner = row["actor"] if row["own_only"] else None
+    owner = sees_only(row)
     if row["target_project_id"] is not None:
         identifier: UUID = (await repository.project_row(tx, str(row["target_project_id"]), owner))["id"]
         return identifier

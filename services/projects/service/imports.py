@@ -185,7 +185,7 @@ async def _merge(
             tell = not merged
             new = merging.New(sources[part], keys[part], status)
             merged[part] = await merging.merge_plan(tx, plan, known[part], import_id, new, tell=tell)
-        await keep_file_links(tx, file.cross_links, merged)
+        await keep_file_links(tx, import_targets.sees_only(row), file.cross_links, merged)
         done: list[Imported] = []
         for part, plan in file.plans.items():
             one = merged[part]

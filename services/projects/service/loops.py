@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -12,14 +13,41 @@ from shared.db import Transaction
 from shared.errors import FieldError
 
 Pair = tuple[UUID, UUID]
+NOTHING_NEW: Final[Mapping[UUID, str]] = MappingProxyType({})
 LOOP_SHOWN: Final = 50
+IN_WORDS: Final = 10
+"""So many tasks of a loop are named in the sentence about it; the entries tell of more."""
+NAME_SHOWN: Final = 60
 
 
-def cycle(loop: Sequence[object], pointer: str) -> DependencyCycle:
-    """Return the problem that names a loop: its tasks, one an entry, in the order in which they would wait."""
-    way = " > ".join(map(str, (*loop[:LOOP_SHOWN], *(("…",) if len(loop) > LOOP_SHOWN else ()), loop[0])))
-    named = [FieldError(pointer, "dependency_cycle", str(task)) for task in loop[:LOOP_SHOWN]]
-    return DependencyCycle(f"{way}.", errors=named)
+async def cycle(
+    tx: Transaction, own_only: str | None, loop: Sequence[UUID], pointer: str, new: Mapping[UUID, str] = NOTHING_NEW
+) -> DependencyCycle:
+    """Return the problem that names a loop: its tasks, one an entry, in the order in which they would wait.
+
+    Each entry has a task's id and, in brackets, code and name: also of those that are `new` and only have a name, but
+    not of those in projects that the caller does not see. In loops through several projects their keys stand before.
+    """
+    names = await _names(tx, own_only, loop[:LOOP_SHOWN], new)
+    entries = [f"{task} ({names[task]})" if task in names else str(task) for task in loop[:LOOP_SHOWN]]
+    some = [names.get(task, str(task)) for task in loop[:IN_WORDS]]
+    way = " > ".join((*some, *(("…",) if len(loop) > IN_WORDS else ()), *some[:1]))
+    return DependencyCycle(f"{way}.", errors=[FieldError(pointer, "dependency_cycle", entry) for entry in entries])
+
+
+async def _names(
+    tx: Transaction, own_only: str | None, tasks: Sequence[UUID], new: Mapping[UUID, str]
+) -> Mapping[UUID, str]:
+    found = await rows.named(tx, tasks, own_only)
+    across = len({row["key"] for row in found}) > 1
+    names = {task: _cut(new[task]) for task in tasks if task in new}
+    for row in found:
+        names[row["id"]] = " ".join(filter(None, (row["key"] if across else "", _cut(row["code"]), _cut(row["name"]))))
+    return names
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +75,15 @@ async def beyond(tx: Transaction, project_id: UUID) -> Beyond:
     return Beyond(parents, pairs)
 
 
-async def refuse_loop(tx: Transaction, before: tuple[UUID, UUID], after: tuple[UUID, UUID]) -> None:
+async def refuse_loop(
+    tx: Transaction, own_only: str | None, before: tuple[UUID, UUID], after: tuple[UUID, UUID]
+) -> None:
     """Raise DependencyCycle if a link from one (project, task) to another would close a loop; holds off others."""
     await rows.lock(tx)
     ring = _ring([*await rows.edges(tx), (before[0], after[0])], before[0])
     loop = await _loop(tx, ring, (before[1], after[1])) if after[0] in ring else None
     if loop is not None:
-        raise cycle(loop, "/successor_id")
+        raise await cycle(tx, own_only, loop, "/successor_id")
 
 
 async def loop_of(tx: Transaction, project_id: UUID) -> tuple[UUID, ...] | None:

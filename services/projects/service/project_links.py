@@ -52,7 +52,7 @@ async def create_link(tx: Transaction, reference: str, own_only: str | None, val
         if not await rows.is_task(tx, project, UUID(str(values[name]))):
             raise _unknown(f"/{name}", "names no task of that project")
     ends = (first, UUID(str(values["predecessor_id"]))), (second, UUID(str(values["successor_id"])))
-    await refuse_loop(tx, *ends)
+    await refuse_loop(tx, own_only, *ends)
     fields = {name: value for name, value in values.items() if name != "successor_project_id"}
     fields |= {
         "project_id": second,
@@ -85,7 +85,7 @@ async def decide_link(
         raise ProjectLinkDecided(f"It is {row['hardness']} and {row['state']}.")
     if decision.state is LinkState.ACCEPTED:
         ends = (row["predecessor_project_id"], row["predecessor_id"]), (row["project_id"], row["successor_id"])
-        await refuse_loop(tx, *ends)
+        await refuse_loop(tx, own_only, *ends)
     fields = {
         "state": decision.state,
         "decided_by": tx.context.actor,

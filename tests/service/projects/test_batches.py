@@ -226,6 +226,12 @@ async def test_a_moved_branch_that_would_wait_for_itself_is_refused(story: Story
         story, {"action": "move_task", "id": story.ids["a"], "version": 1, "parent_id": story.ids["s"]}
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "dependency_cycle")
+    assert {error["pointer"] for error in refused.json()["errors"]} == {"/items/0/parent_id"}
+    path, tag = f"{story.path}/tasks/{story.ids['a']}/move", {"If-Match": '"1"'}
+    for where, name in (("s", "parent_id"), ("s1", "before_id"), ("s2", "after_id")):
+        alone = await story.client.post(path, json={name: story.ids[where]}, headers=tag)
+        assert (alone.status_code, alone.json()["code"]) == (409, "dependency_cycle")
+        assert {error["pointer"] for error in alone.json()["errors"]} == {f"/{name}"}
     itself = {"action": "move_task", "id": story.ids["s"], "version": 2, "parent_id": story.ids["s1"]}
     answer = await send(story, itself)
     assert answer.json()["errors"][0]["code"] == "move_not_possible"

@@ -116,8 +116,26 @@ async def test_a_loop_is_refused_and_its_tasks_are_named_in_order(story: Story) 
     assert (refused.status_code, refused.json()["code"]) == (409, "dependency_cycle")
     loop = [error["detail"] for error in refused.json()["errors"]]
     names = {identifier: name for name, identifier in story.ids.items()}
-    assert [names[each] for each in loop] == ["a", "b", "s", "s1", "c"]
+    named = [(names[each.split()[0]], each.partition(" ")[2]) for each in loop]
+    assert named == [("a", "(1 a)"), ("b", "(2 b)"), ("s", "(4 s)"), ("s1", "(4.1 s1)"), ("c", "(3 c)")]
+    assert refused.json()["detail"] == "1 a > 2 b > 4 s > 4.1 s1 > 3 c > 1 a."
     assert {error["pointer"] for error in refused.json()["errors"]} == {"/successor_id"}
+
+
+async def test_however_long_a_loop_and_its_names_are_it_is_told_in_short(story: Story) -> None:
+    items: list[dict[str, object]] = [
+        {"action": "create_task", "ref": f"t{n}", "task": {"name": f"{n}" + " long" * 35}} for n in range(80)
+    ]
+    for n in range(80):
+        ends = {"predecessor_id": f"#t{n}", "successor_id": f"#t{(n + 1) % 80}"}
+        items.append({"action": "create_dependency", "dependency": ends})
+    answer = await story.client.post(f"{story.path}/tasks/batch", json={"mode": "best_effort", "items": items})
+    assert answer.status_code == 207, answer.text
+    problem = answer.json()["items"][-1]["problem"]
+    assert (problem["code"], len(problem["errors"])) == ("dependency_cycle", 50)
+    assert problem["detail"].startswith("1 long")
+    assert len(problem["detail"]) < 1000
+    assert max(len(error["detail"]) for error in problem["errors"]) < 120
 
 
 async def test_what_a_link_cannot_be_is_told(story: Story, director: httpx2.AsyncClient) -> None:

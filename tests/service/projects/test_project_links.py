@@ -208,7 +208,8 @@ async def test_a_loop_through_projects_is_refused_and_named(chain: list[Party]) 
     refused = await opening.link("b", quay, "a")
     assert (refused.status_code, refused.json()["code"]) == (409, "dependency_cycle")
     names = {id_: f"{n}{task}" for n, party in enumerate(chain) for task, id_ in party.tasks.items()}
-    assert {names[error["detail"]] for error in refused.json()["errors"]} == set(names.values())
+    assert {names[error["detail"].split()[0]] for error in refused.json()["errors"]} == set(names.values())
+    assert "PRJ-2 1 a > PRJ-2 2 b > PRJ-3 1 a" in refused.json()["detail"]
     assert (await opening.link("a", quay, "b")).status_code == 409  # a of opening waits for b of quay
     await opening.task("c")
     await quay.task("c")
@@ -221,6 +222,28 @@ async def test_a_loop_through_projects_is_refused_and_named(chain: list[Party]) 
     items = [{"action": "create_dependency", "dependency": item}]
     batch = await quay.client.post(f"{quay.path}/tasks/batch", json={"mode": "atomic", "items": items})
     assert (batch.status_code, "dependency_cycle" in batch.text) == (409, True)
+
+
+async def test_a_loop_tells_no_names_of_projects_that_the_caller_does_not_see(
+    service: Api, organization: UUID, director: httpx2.AsyncClient
+) -> None:
+    giver = service.as_(organization, "project_manager", subject="giver")
+    mine, hidden = await Party.make(giver, "Mine"), await Party.make(director, "Hidden", owner="somebody")
+    await mine.task("c")
+    seen = Party(director, mine.project, mine.tasks)
+    assert (await seen.link("b", hidden, "a")).status_code == 201
+    refused = await hidden.link("b", seen, "a")
+    assert refused.json()["detail"] == "PRJ-1 1 a > PRJ-1 2 b > PRJ-2 1 a > PRJ-2 2 b > PRJ-1 1 a."
+    assert (await hidden.link("b", seen, "c")).status_code == 201
+    refused = await mine.depend("c", "a")
+    assert (refused.status_code, refused.json()["code"]) == (409, "dependency_cycle")
+    told = {error["detail"] for error in refused.json()["errors"]}
+    ids = {name: mine.tasks[name] for name in ("a", "b", "c")}
+    assert told == {
+        *(f"{ids[name]} ({number} {name})" for number, name in enumerate(("a", "b", "c"), 1)),
+        hidden.tasks["a"],
+        hidden.tasks["b"],
+    }
 
 
 async def test_a_link_that_has_just_lost_its_task_is_in_nobodys_way(
