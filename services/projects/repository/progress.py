@@ -116,3 +116,13 @@ async def bars(
 ) -> list[asyncpg.Record]:
     """Return tasks with their bars, in the schedule or the baseline in force, and how far they were at an instant."""
     return await tx.fetch(_BARS, tx.organization_id, project_id, as_of, baseline, *after, limit)
+
+
+async def stated_tasks(tx: Transaction, project_id: UUID) -> list[UUID]:
+    """Return the tasks of a project that progress was stated of, other than by an import."""
+    rows = await tx.fetch(
+        "select distinct task_id from progress where organization_id = $1 and project_id = $2",
+        tx.organization_id,
+        project_id,
+    )
+    return [row["task_id"] for row in rows]

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.projects import repository
+from services.projects.domain.assigned_work import moved
 from services.projects.domain.ev_techniques import technique_of
 from services.projects.domain.mspdi.writing import mspdi_pieces
 from services.projects.domain.outline import outline_order
@@ -22,6 +23,7 @@ from services.projects.domain.schedule import Schedule, ScheduledTask
 from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, is_plain_name, task_rows
 from services.projects.domain.workbook_writing import xlsx_pieces
 from services.projects.entities import ASSIGNMENT, CALENDAR, PLAN_RESOURCE, TASK
+from services.projects.repository import progress as progress_rows
 from services.projects.service.file_baselines import file_baselines
 from services.projects.service.plans import load_plan
 from shared.db import Transaction
@@ -102,13 +104,14 @@ async def _numbered(tx: Transaction, project: asyncpg.Record, prefix: str, *, na
     """
     project_id: UUID = project["id"]
     plan = await load_plan(tx, project)
+    stated = {str(task_id) for task_id in await progress_rows.stated_tasks(tx, project_id)}
     kinds = (TASK, PLAN_RESOURCE, ASSIGNMENT, CALENDAR)
     rows = {kind.name: await repository.rows(tx, kind, project_id) for kind in kinds}
     baselines = await file_baselines(tx, project_id)
     items = await tx.fetch(ITEMS, tx.organization_id, project_id)
 
     def renumbered() -> tuple[Plan, Schedule]:
-        numbered, tasks = _renumbered(plan, project, rows, baselines, prefix, named=named)
+        numbered, tasks = _renumbered(moved(plan, stated), project, rows, baselines, prefix, named=named)
         return numbered, _schedule(plan, items, tasks)
 
     return await asyncio.to_thread(renumbered)

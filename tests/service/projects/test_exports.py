@@ -9,6 +9,9 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from services.projects.domain.mspdi import read_mspdi
+from services.projects.domain.plan import ResourceType
+from services.projects.domain.primavera import read_xer
 from shared.testing.cases import cases
 from shared.testing.http import Api
 from tests.service.projects.test_imports import EXAMPLE, imported
@@ -187,3 +190,27 @@ async def test_a_plan_made_here_comes_back_without_change(director: httpx2.Async
     result = (await imported(director, file.content, f"&project_id={project}", kind=kind))["result"]
     assert actions(result) <= {"unchanged", "skipped"}, result["report"]["summary"]
     assert [await rows(director, f"{path}/{each}") for each in ("tasks", "dependencies", "calendars")] == before
+
+
+@pytest.mark.parametrize("kind", ["mspdi", "xer"])
+async def test_progress_that_is_stated_moves_the_work_of_assignments_in_files(
+    director: httpx2.AsyncClient, kind: str
+) -> None:
+    """Both products take what is done from the assignments: without this a file would take the progress back."""
+    project = (await imported(director, EXAMPLE.read_bytes()))["result"]["project_id"]
+    source = read_mspdi([EXAMPLE.read_bytes()])
+    people = {each.source_id for each in source.resources if each.type is ResourceType.WORK}
+    works = [each for each in source.assignments if each.resource_source_id in people and each.work_minutes]
+    untouched = {task.source_id for task in source.tasks if not task.percent_complete and not task.is_summary}
+    chosen = next(each.task_source_id for each in works if each.task_source_id in untouched)
+    tasks = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{project}/tasks")}
+    path = f"/v1/projects/{project}/tasks/{tasks[chosen]['id']}"
+    headers = {"If-Match": f'"{tasks[chosen]["version"]}"', "Content-Type": "application/merge-patch+json"}
+    changed = await director.patch(path, content=json.dumps({"percent_work_complete": 40}), headers=headers)
+    assert changed.status_code == 200, changed.text
+    file = (await export(director, project, kind)).content
+    plan = read_mspdi([file]) if kind == "mspdi" else next(iter(read_xer([file]).plans.values()))
+    name = next(task.source_id for task in plan.tasks if task.name == tasks[chosen]["name"])
+    found = [each for each in plan.assignments if each.task_source_id == name and each.resource_source_id in people]
+    assert sum(each.actual_work_minutes for each in found) == changed.json()["actual_work_minutes"] > 0
+    assert sum(each.remaining_work_minutes for each in found) == changed.json()["remaining_work_minutes"]
