@@ -158,6 +158,8 @@ def test_row_71_a_loop_of_tasks_in_a_file_is_named_and_nothing_hangs(system: Sys
     assert loop["status"] == "succeeded", loop
     schedule = caller("GET", f"/v1/projects/{loop['result']['project_id']}/schedule").json()
     assert schedule["problem"].startswith("tasks depend on each other")
+    (told,) = [row for row in loop["result"]["report"]["rows"] if row.get("code") == "dependency_cycle"]
+    assert sorted(told["source_id"].split(">")) == ["1", "2", "3"]
     itself = imported(caller, project(tasks((1, 1))))
     assert "self_link" in {row.get("code") for row in itself["result"]["report"]["rows"]}
 

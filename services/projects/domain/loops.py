@@ -58,6 +58,27 @@ class _Waiting(Generic[Key]):
         return None
 
 
+def any_loop(parents: Mapping[Key, Key | None], links: Collection[tuple[Key, Key]]) -> tuple[Key, ...]:
+    """Return some loop, each of its tasks once, in the order of waiting; nothing where there is none.
+
+    As long as the tasks and links are many, however they loop.
+    """
+    waiting = _Waiting(parents, links)
+    doubted = waiting.in_doubt()
+    if not doubted:
+        return ()
+    # Of what is in doubt everything has somebody before it that is in doubt, too: the way back comes round.
+    before = {target: node for node in doubted for target in waiting.successors[node] if target in doubted}
+    node = next(iter(before))
+    passed: dict[int, None] = {}
+    while node not in passed:
+        passed[node] = None
+        node = before[node]
+    way = list(passed)
+    keys = list(parents)
+    return tuple(dict.fromkeys(keys[waiting.names[each]] for each in reversed(way[way.index(node) :])))
+
+
 def _back(came: Mapping[int, int], start: int, end: int) -> Iterator[int]:
     while end != start:
         yield end

@@ -14,13 +14,14 @@ from uuid_utils.compat import uuid7
 
 from services.projects import repository
 from services.projects.domain.events import PlanImported
+from services.projects.domain.loops import any_loop
 from services.projects.domain.outline import outline_order
 from services.projects.domain.plan import Plan
 from services.projects.domain.project import ProjectStatus
 from services.projects.entities import ASSIGNMENT, CALENDAR, DEPENDENCY, PLAN_RESOURCE, PROJECT, TASK
 from services.projects.repository import baselines
 from services.projects.service.baselines import BASELINE_COLUMNS
-from services.projects.service.breathing import breathe
+from services.projects.service.breathing import aside, breathe
 from services.projects.service.changes import chunked_events
 from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column, task_columns
 from services.projects.service.file_baselines import keep_file_baselines
@@ -89,8 +90,25 @@ async def merge_plan(
         merged.note(
             kind, skipped.source_id, "skipped", reason={"code": skipped.code, "detail": skipped.detail, **place}
         )
+    if tell:
+        await _tell_of_loop(merged, plan)
     await _record(tx, merged, import_id, _progress_at(plan, project))
     return merged
+
+
+async def _tell_of_loop(merged: Merged, plan: Plan) -> None:
+    """Report a loop of the file's links: they are all kept, as the file has them, and nothing can be scheduled."""
+    parents = {task.source_id: task.parent_source_id for task in plan.tasks}
+    idle: set[str | None] = set()  # these, and all below them, hold nobody
+    for task in plan.tasks:
+        if not task.is_active or task.parent_source_id in idle:
+            idle.add(task.source_id)
+    links = [(link.predecessor, link.successor) for link in plan.links]
+    links = [link for link in links if idle.isdisjoint(link)]
+    loop = await aside(len(parents), any_loop, parents, links)
+    if loop:
+        detail = "these tasks wait for each other: the plan has no new dates until one of their links is gone"
+        merged.note("dependency", ">".join(loop[:20]), "kept", reason={"code": "dependency_cycle", "detail": detail})
 
 
 def _progress_at(plan: Plan, project: Record) -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.projects.domain.loops import loop_through
+from services.projects.domain.loops import any_loop, loop_through
 from services.projects.domain.plan import Link, LinkType, Plan, Task
 from services.projects.domain.schedule import DependencyCycle, critical_path
 from tests.unit.projects.schedule_support import plan, task
@@ -64,6 +64,20 @@ def test_a_move_is_refused_exactly_if_the_plan_could_not_be_scheduled_after_it(
     after_move = {**parents, moved: data.draw(st.sampled_from(earlier))}
     loop = loop_through(after_move, links, moved=[moved])
     assert (loop is None) is can_be_scheduled(after_move, links, LinkType.FINISH_TO_START)
+
+
+@given(trees(), st.data(), st.sampled_from(LinkType))
+def test_some_loop_is_found_exactly_if_a_plan_cannot_be_scheduled(
+    parents: Tree, data: st.DataObject, kind: LinkType
+) -> None:
+    pairs = st.lists(st.sampled_from(list(parents)), min_size=2, max_size=2, unique=True)
+    links = [(before, after) for before, after in data.draw(st.lists(pairs, max_size=12))]
+    loop = any_loop(parents, links)
+    assert (loop == ()) is can_be_scheduled(parents, links, kind)
+    if loop:
+        assert len(set(loop)) == len(loop)
+        inside = [link for link in links if set(link) <= set(loop)]
+        assert not can_be_scheduled(parents, inside, kind)
 
 
 def test_a_loop_that_was_there_before_holds_nobody_up() -> None:
