@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.projects.domain.plan import Skipped
+from shared.types import FORBIDDEN, TEXT_BYTES
 
 FIRST_YEAR: Final = 1984
 LAST_YEAR: Final = 2149
@@ -89,6 +90,15 @@ def label(row: Row, field: str, fallback: str = "", limit: int = MAX_NAME) -> st
         " " if unicodedata.category(mark) == "Cc" else mark for mark in text[: 4 * limit] if mark not in _BIDI_CONTROLS
     )
     return unicodedata.normalize("NFC", visible).strip()[:limit].rstrip() or fallback
+
+
+def prose(row: Row, field: str) -> str | None:
+    """A text of several lines without control characters, in NFC, cut where descriptions end; None if there is none."""
+    text = row.texts.get(field)
+    if text is None:
+        return None
+    visible = unicodedata.normalize("NFC", FORBIDDEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    return visible.encode()[:TEXT_BYTES].decode(errors="ignore").strip() or None
 
 
 def integer(row: Row, field: str, default: int, least: int = -(2**31), most: int = 2**31 - 1) -> int:

@@ -141,6 +141,7 @@ class Task:
     actual_cost: Decimal = Decimal(0)
     baseline: Baseline | None = None
     baselines: Mapping[int, Baseline] = field(default_factory=dict)  # the other ten of a file, by number
+    description: str | None = None  # None: the file says nothing of it
     guid: str | None = None  # the same row's in every copy of the file; of rows of our own our id
 
     @property

@@ -12,7 +12,7 @@ from services.projects.domain.ev_techniques import technique_text
 from services.projects.domain.fields import Row, label
 from services.projects.domain.plan import Baseline, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule import Schedule
-from services.projects.domain.workbook_writing import Cell
+from services.projects.domain.workbook_writing import MAX_TEXT, Cell
 from shared.working_time import instant_of
 
 COLUMNS: Final = (
@@ -25,7 +25,7 @@ COLUMNS: Final = (
     "secondary_constraint_date", "expected_finish", "leveling_delay_minutes", "is_fixed_duration", "is_fixed_work",
     "ignores_resource_calendar", "ev_technique", "actual_duration_minutes", "remaining_duration_minutes",
     "actual_work_minutes", "remaining_work_minutes", "baseline_start", "baseline_finish", "baseline_duration_minutes",
-    "baseline_work_minutes", "baseline_cost",
+    "baseline_work_minutes", "baseline_cost", "description",
 )  # fmt: skip
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
@@ -84,6 +84,7 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
             technique_text(task.ev_technique), *_progress(task), *_baseline(task.baseline),
+            safe(task.description) if task.description and len(task.description) < MAX_TEXT else None,
         ]  # fmt: skip
 
 

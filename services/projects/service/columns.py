@@ -34,7 +34,14 @@ def same_column(name: str, old: object, new: object) -> bool:
     if name == "ev_technique":
         known, wanted = (technique_of(None if each is None else str(each)) for each in (old, new))
         return known == wanted
+    if name == "description":
+        return old == new or prose_of(str(old)) == prose_of(str(new))
     return old == new
+
+
+def prose_of(text: str) -> str:
+    """Return a text as files keep it: line ends are of one kind, and none at its ends."""
+    return "\n".join(text.splitlines()).strip()
 
 
 def task_columns(
@@ -51,6 +58,7 @@ def task_columns(
         "source_id": task.source_id,
         "is_imported": True,
         "name": task.name,
+        "description": task.description or "",
         "work_breakdown_structure": task.wbs,
         "outline_level": task.outline_level,
         "activity_type": str(task.activity_type),

@@ -165,6 +165,7 @@ def _renumbered(
                 parent_source_id=tasks.get(task.parent_source_id or ""),
                 calendar_source_id=calendar_of(task.calendar_source_id),
                 wbs=row["work_breakdown_structure"],
+                description=row["description"],
                 percent_work_complete=row["percent_work_complete"],
                 physical_percent_complete=row["physical_percent_complete"],
                 uses_physical_percent=row["uses_physical_percent"],

@@ -260,6 +260,8 @@ class _Merge(RowMerge):
                 values |= {"source_id": row["source_id"], "is_imported": row["is_imported"]}
             if row is not None and in_order:
                 values["position"] = row["position"]
+            if row is not None and task.description is None:
+                values["description"] = row["description"]  # most files say nothing of it
             if row is not None and row["parent_id"] is None and task.parent_source_id in of_project:
                 values["parent_id"] = None  # to files everything is below the row that sums up the project
             if row is not None and not task.is_manual and (task.start, task.finish) in scheduled.get(row["id"], ()):

@@ -150,7 +150,8 @@ async def test_kinds_second_constraints_and_techniques_are_kept_by_tables_and_mi
     assert dig["expected_finish"].startswith("2026-03-18T17:00")
     assert (dig["leveling_delay_minutes"], dig["is_fixed_work"]) == (60, True)
     assert (watch["activity_type"], gate["is_milestone"]) == ("level_of_effort", True)
-    base = {"ev_technique": {"kind": "apportioned", "base_task_id": dig["id"]}}
+    base: dict[str, Any] = {"ev_technique": {"kind": "apportioned", "base_task_id": dig["id"]}}
+    base["description"] = "=1 & <b>\r\n\n- as dug "
     changed = await director.patch(
         f"{path}/tasks/{inspect['id']}", json=base, headers={"If-Match": f'"{inspect["version"]}"'}
     )
@@ -162,6 +163,7 @@ async def test_kinds_second_constraints_and_techniques_are_kept_by_tables_and_mi
     copy = (await table(director, file))["project_id"]
     there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{copy}/tasks")}
     assert there["4"]["ev_technique"] == {"kind": "apportioned", "base_task_id": there["1"]["id"]}
+    assert there["4"]["description"] == "=1 & <b>\n\n- as dug"
     for task in (dig, watch, gate):
         assert [there[task["source_id"]][each] for each in KINDS] == [task[each] for each in KINDS]
     file = (await director.get(f"{path}/export?format=mspdi")).content
@@ -170,6 +172,7 @@ async def test_kinds_second_constraints_and_techniques_are_kept_by_tables_and_mi
     assert (await imported(director, file, f"&project_id={other}"))["status"] == "succeeded"
     there = {task["source_id"]: task for task in await rows(director, f"/v1/projects/{other}/tasks")}
     assert there["4"]["ev_technique"] == {"kind": "apportioned", "base_task_id": there["1"]["id"]}
+    assert there["4"]["description"] == "=1 & <b>\n\n- as dug"
     for task in (dig, watch, gate):
         assert [there[task["source_id"]][each] for each in KINDS] == [task[each] for each in KINDS]
     kinds = "id,activity_type\n1,\n2,\n3,\n4,level_of_effort\n"

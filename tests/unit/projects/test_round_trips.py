@@ -68,6 +68,7 @@ def named(text: str) -> str:
 
 
 NAMES = st.text(LETTERS, min_size=1, max_size=30).map(named)
+PROSE = st.lists(NAMES, min_size=1, max_size=3).map("\n\t".join)
 DATES = st.integers(0, 60).map(lambda days: START + timedelta(days=days))
 MONEY = st.integers(0, 10_000_000).map(lambda cents: Decimal(cents).scaleb(-2))
 UNITS = st.integers(1, 300).map(lambda percent: Decimal(percent) / 100)
@@ -148,6 +149,7 @@ def tasks(draw: st.DrawFn, uid: int, *, plain: bool) -> Task:
         calendar_source_id=draw(st.sampled_from([None, "2"])),
         deadline=draw(st.none() | DATES),
         baseline=draw(st.none() | BASELINES),
+        description=draw(st.none() | PROSE),
         cost=draw(MONEY),
     )
 
@@ -265,6 +267,7 @@ def tables(draw: st.DrawFn) -> Plan:
                 ignores_resource_calendar=draw(st.booleans()),
                 leveling_delay_minutes=draw(st.integers(-1000, 100_000)),
                 percent_work_complete=draw(PERCENTS),
+                description=draw(st.none() | PROSE),
                 baseline=draw(st.none() | BASELINES),
                 **draw(progress(task)),
                 ev_technique=draw(techniques),

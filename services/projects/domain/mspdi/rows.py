@@ -41,7 +41,7 @@ _TASK: Final[Shape] = {
     **_texts("ExternalTask Start Finish ManualStart ManualFinish Duration DurationFormat CalendarUID ConstraintType"),
     **_texts("ConstraintDate Deadline IgnoreResourceCalendar LevelingDelay PercentComplete PercentWorkComplete"),
     **_texts("PhysicalPercentComplete EarnedValueMethod ActualStart ActualFinish ActualDuration RemainingDuration"),
-    **_texts("Stop Resume Work ActualWork RemainingWork FixedCost Cost ActualCost"),
+    **_texts("Notes Stop Resume Work ActualWork RemainingWork FixedCost Cost ActualCost"),
     "ExtendedAttribute": _texts("FieldID Value"),
     "Baseline": _texts("Number Start Finish Duration Work Cost"),
     "PredecessorLink": _texts("PredecessorUID Type LinkLag LagFormat CrossProject"),

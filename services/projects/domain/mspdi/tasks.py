@@ -18,6 +18,7 @@ from services.projects.domain.fields import (
     integer,
     label,
     percent,
+    prose,
 )
 from services.projects.domain.links import settle_links
 from services.projects.domain.mspdi.attributes import AttributeReader
@@ -167,6 +168,7 @@ class TaskReader:
             actual_cost=money(row, "ActualCost"),
             baseline=baselines.pop(0, None),
             baselines=baselines,
+            description=prose(row, "Notes"),
             guid=guid(row, "GUID"),
         )
         return self.attributes.completed(task, row.rows.get("ExtendedAttribute", ()))

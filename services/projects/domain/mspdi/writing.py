@@ -43,6 +43,7 @@ LAG_FORMATS: Final = {
     LagUnit.ELAPSED_PERCENT: 20,
 }
 CONSTRAINTS: Final = {kind: number for number, kind in enumerate(ConstraintType)}
+_WHITE: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}  # inside of texts; between elements it is layout
 SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 HEADER: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
@@ -174,6 +175,7 @@ def _task(task: Task, dates: ScheduledTask | None, links: Sequence[Link]) -> str
         "LevelingDelay": 10 * task.leveling_delay_minutes,
         "LevelingDelayFormat": 8,
         "IgnoreResourceCalendar": task.ignores_resource_calendar,
+        "Notes": task.description or None,
         "PhysicalPercentComplete": task.physical_percent_complete,
         "EarnedValueMethod": _earns_physically(task),
     }
@@ -361,7 +363,7 @@ def _text(value: Value) -> str:
         case datetime():
             return value.isoformat(timespec="seconds")
         case _:
-            return escape(str(value))
+            return escape(str(value), _WHITE)
 
 
 def _indented(text: str, depth: int) -> str:

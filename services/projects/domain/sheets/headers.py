@@ -67,6 +67,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "baseline_work": ("baseline work",),
         "baseline_work_minutes": ("baseline work minutes",),
         "baseline_cost": ("baseline cost",),
+        "description": ("description", "notes"),
     }
 )  # fmt: skip
 """What a table can say of a task, and the headings that are known for it."""

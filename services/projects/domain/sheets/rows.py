@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from services.projects.domain.calendars import usual_calendar
 from services.projects.domain.ev_techniques import LEVEL_OF_EFFORT, EvTechnique
-from services.projects.domain.fields import MAX_MONEY, MAX_WORK_MINUTES, Row, label
+from services.projects.domain.fields import MAX_MONEY, MAX_WORK_MINUTES, Row, label, prose
 from services.projects.domain.import_options import Options
 from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, Baseline, ConstraintType, Task
 from services.projects.domain.progress import PercentCompleteType
@@ -216,6 +216,7 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         cost=cells.money("cost"),
         actual_cost=cells.money("actual_cost"),
         baseline=_baseline(cells),
+        description=prose(cells.row, "description"),
         guid=cells.text("guid").lower() or None,
     )
 

@@ -56,6 +56,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "baseline_work": ("baseline_work_minutes", ""),
         "baseline_work_minutes": ("baseline_work_minutes", ""),
         "baseline_cost": ("baseline_cost", ""),
+        "description": ("description", ""),
     }
 )
 """For each field the columns of a task that it states, and those that follow from it."""
