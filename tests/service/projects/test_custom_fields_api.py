@@ -101,11 +101,10 @@ async def test_a_batch_checks_the_fields_of_tasks_too(director: httpx2.AsyncClie
         {"action": "create_task", "task": {"name": "A"}},
         {"action": "create_task", "task": {"name": "B", "custom_fields": {"risk": "high"}}},
         {"action": "create_task", "task": {"name": "C", "custom_fields": {"risk": "none"}}},
-        {**update, "task": {"custom_fields": {"team": "red"}}},
-        {**update, "task": {"custom_fields": {"risk": "high"}}},
+        {**update, "task": {"custom_fields": {"team": "red", "risk": "high"}}},
     ]
     answer = await director.post(f"{path}/batch", json={"mode": "best_effort", "items": items})
-    assert [item["status"] for item in answer.json()["items"]] == [201, 201, 422, 200, 200], answer.text
+    assert [item["status"] for item in answer.json()["items"]] == [201, 201, 422, 200], answer.text
     found = {item["name"]: item["custom_fields"] for item in (await director.get(path)).json()["items"]}
     assert found == {"Old": {"risk": "high", "team": "red"}, "A": {"risk": "low"}, "B": {"risk": "high"}}
 
