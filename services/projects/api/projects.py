@@ -119,7 +119,10 @@ async def update_project(
     return call.written(written)
 
 
-@router.delete("/{project_id}", status_code=204, **operation(Permission.PROJECT_DELETE, 404, 412, 428))
+@router.delete("/{project_id}", status_code=204, **operation(Permission.PROJECT_DELETE, 404, 409, 412, 428))
 async def delete_project(call: Current, project_id: ProjectRef) -> Response:
-    """Delete a project with everything in it."""
-    return call.written(await service.delete_project(call.tx, project_id, call.own_only, call.expected))
+    """Delete a project with everything in it; what it held keeps its history.
+
+    One that is closed or cancelled is deleted by PMO directors alone (409 project_closed).
+    """
+    return call.written(await service.delete_project(call.tx, project_id, call.own_only, call.expected, call.principal))

@@ -25,6 +25,7 @@ from shared.concurrency import must_be
 from shared.db import Transaction
 from shared.entity import Written
 from shared.errors import FieldError, NotFound, ValidationFailed
+from shared.permissions import Permission
 from shared.types import as_uuid
 from shared.working_time import local_of
 
@@ -134,10 +135,14 @@ async def update_project(
     return written
 
 
-async def delete_project(tx: Transaction, reference: str, own_only: str | None, expected: int) -> Written:
-    """Delete a project with everything in it; its history stays."""
+async def delete_project(
+    tx: Transaction, reference: str, own_only: str | None, expected: int, principal: Principal
+) -> Written:
+    """Delete a project with everything in it; its history stays. One that is over only those may who may override."""
     row = await repository.locked_project(tx, reference, own_only)
     must_be(row["version"], expected)
+    if principal.reach(Permission.PROJECT_OVERRIDE) is None:
+        life_cycle.check_changeable(row["status"])
     identifier: UUID = row["id"]
     await leave_portfolios(tx, identifier)
     await drop_links(tx, identifier)

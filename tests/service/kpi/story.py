@@ -188,7 +188,7 @@ class Story:
         """Delete a project."""
         async with self.projects.transaction(self.context) as tx:
             version = await tx.fetchint("select version from project where id = $1", project_id)
-            await projects.delete_project(tx, str(project_id), None, version)
+            await projects.delete_project(tx, str(project_id), None, version, NOBODY)
 
     async def events(self, project_id: UUID, after: int = 0) -> list[Received]:
         """What projects has published of a project, read as a consumer reads it."""

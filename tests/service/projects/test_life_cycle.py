@@ -122,6 +122,18 @@ async def test_who_may_not_approve_begins_nothing_as_approved(
     assert (await director.post(f"/v1/{kind}", json=body)).status_code == 201
 
 
+@pytest.mark.parametrize("over", [("closing", "closed"), ("cancelled",)])
+async def test_what_is_over_is_deleted_by_directors_alone(
+    service: Api, organization: UUID, director: httpx2.AsyncClient, over: tuple[str, ...]
+) -> None:
+    manager = service.as_(organization, "project_manager", subject="pm")
+    path = await made(director, owner="pm", status="active")
+    await moved(director, path, *over)
+    headers = {"If-Match": (await manager.get(path)).headers["etag"]}
+    assert codes(await manager.delete(path, headers=headers)) == (409, "project_closed")
+    assert (await director.delete(path, headers=headers)).status_code == 204
+
+
 async def test_some_moves_need_a_reason_by_either_way(director: httpx2.AsyncClient) -> None:
     path = await made(director, status="active")
     refused = await move(director, path, "on_hold")
