@@ -207,6 +207,10 @@ class Standing:
             raise Contradiction("actual_finish", "finish_before_start", "lies before the actual start")
         if said.actual_finish is not None and said.percent_complete not in {None, HUNDRED}:
             raise Contradiction("percent_complete", "finished_means_100", "is not 100, but an actual finish is stated")
+        if said.actual_finish is not None and said.percent_work_complete not in {None, HUNDRED}:
+            raise Contradiction("percent_work_complete", "finished_means_100", "is not 100, but it is finished")
+        if said.actual_finish is not None and said.remaining_work_minutes:
+            raise Contradiction("remaining_work_minutes", "finished_means_100", "is left, but it is finished")
 
     def _duration(self, said: Progress) -> Share:
         if said.actual_finish is not None:

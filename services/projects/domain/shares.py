@@ -39,8 +39,10 @@ Said = tuple[Decimal | None, int | None, int | None]
 
 
 def at_percent(percent: Decimal, whole: int) -> Share:
-    """So much percent of a whole."""
+    """So much percent of a whole, in minutes: something is done and something left between 0 and 100 percent."""
     actual = int((whole * percent / HUNDRED).to_integral_value())
+    if whole > 1 and 0 < percent < HUNDRED:
+        actual = min(max(actual, 1), whole - 1)
     return Share(percent, actual, whole - actual)
 
 

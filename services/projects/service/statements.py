@@ -86,10 +86,16 @@ def over_new_wholes(said: Progress, row: asyncpg.Record, changes: Mapping[str, o
     kept: dict[str, Any] = {}
     for (percent, actual, rest), name, stated in measures:
         whole = wholes[name]
-        if stated or not whole:
+        if stated:
             continue
-        if not row[name]:
-            kept[percent] = row[percent]
+        if not whole:
+            if row[name]:  # nothing is left to do; of no work as much is done as of the duration
+                kept[percent] = (
+                    HUNDRED if name == "duration_minutes" else kept.get("percent_complete", row["percent_complete"])
+                )
+        elif not row[name]:
+            if not said.is_of_duration:  # else work that there was none of goes along with that
+                kept[percent] = row[percent]
         elif whole <= row[actual]:
             kept[percent] = HUNDRED
         else:

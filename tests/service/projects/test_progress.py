@@ -102,6 +102,8 @@ async def test_nothing_is_known_of_the_future_but_up_to_the_status_date(story: S
         ({"actual_start": "2026-01-07T09:00:00Z", "actual_finish": "2026-01-06T09:00:00Z"}, "/actual_finish"),
         ({"actual_finish": "2026-01-07T09:00:00Z", "percent_complete": 50}, "/percent_complete"),
         ({"percent_complete": 100, "remaining_duration_minutes": 60}, "/remaining_duration_minutes"),
+        ({"actual_finish": "2026-01-07T09:00:00Z", "remaining_work_minutes": 60}, "/remaining_work_minutes"),
+        ({"actual_finish": "2026-01-07T09:00:00Z", "percent_work_complete": 50}, "/percent_work_complete"),
         ({"actual_cost": {"amount": "5.00", "currency": "USD"}}, "/actual_cost/currency"),
     ],
 )
@@ -125,8 +127,8 @@ async def test_what_remains_moves_the_finish(story: Story) -> None:
 @pytest.mark.parametrize("by_batch", [False, True])
 @pytest.mark.parametrize(
     ("duration", "found"),
-    [(960, (12.5, 120, 840)), (480, (25, 120, 360)), (60, (100, 60, 0))],
-    ids=["longer", "the same", "shorter than what is done"],
+    [(960, (12.5, 120, 840)), (480, (25, 120, 360)), (60, (100, 60, 0)), (0, (100, 0, 0))],
+    ids=["longer", "the same", "shorter than what is done", "none"],
 )
 async def test_another_duration_leaves_what_is_done(
     story: Story, duration: int, found: tuple[float, int, int], by_batch: bool
@@ -144,6 +146,12 @@ async def test_another_duration_leaves_what_is_done(
     assert await figures(story, "a") == (found, (25, 100, 300))
     told = [fact["percent_complete"] for fact in await facts(story, sort="at")]
     assert told == ([25] if duration == 480 else [25, found[0]])
+
+
+@pytest.mark.parametrize(("percent", "actual"), [(99.99, 479), (0.01, 1)])
+async def test_something_is_left_until_all_is_done(story: Story, percent: float, actual: int) -> None:
+    await patch(story, "a", percent_complete=percent)
+    assert (await figures(story, "a"))[0] == (percent, actual, 480 - actual)
 
 
 async def test_what_takes_no_time_began_when_it_ended(story: Story) -> None:
@@ -171,6 +179,8 @@ async def test_another_whole_of_work_leaves_what_is_done(story: Story) -> None:
     await patch(story, "a", work_minutes=400, percent_complete=25)
     await patch(story, "a", work_minutes=800)
     assert await figures(story, "a") == ((25, 120, 360), (12.5, 100, 700))
+    await patch(story, "a", work_minutes=0)
+    assert await figures(story, "a") == ((25, 120, 360), (25, 0, 0))
     await patch(story, "a", duration_minutes=240, work_minutes=200, percent_complete=50)
     assert await figures(story, "a") == ((50, 120, 120), (50, 100, 100))
 

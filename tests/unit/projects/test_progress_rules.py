@@ -65,9 +65,9 @@ def parts(found: dict[str, object]) -> tuple[object, ...]:
         ({"percent_complete": 100}, (100, 4800, 0, 100, 2400, 0)),
         # Never all done while something is left, nor nothing when something was done.
         ({"actual_duration_minutes": 100_000, "remaining_duration_minutes": 1},
-         (Decimal("99.99"), 100_000, 1, Decimal("99.99"), 2400, 0)),
+         (Decimal("99.99"), 100_000, 1, Decimal("99.99"), 2399, 1)),
         ({"actual_duration_minutes": 1, "remaining_duration_minutes": 100_000},
-         (Decimal("0.01"), 1, 100_000, Decimal("0.01"), 0, 2400)),
+         (Decimal("0.01"), 1, 100_000, Decimal("0.01"), 1, 2399)),
     ],
 )  # fmt: skip
 def test_one_figure_moves_those_that_follow_from_it(figures: dict[str, Any], expected: tuple[object, ...]) -> None:

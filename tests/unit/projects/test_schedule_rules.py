@@ -341,3 +341,10 @@ def test_a_finish_milestone_lies_at_the_end_of_work_also_where_the_project_ends_
     found = scheduled(plan([night, task("a"), milestone], [Link("a", "end")]))
     assert early(found["night"])[1] == "6 04:00"
     assert early(found["end"]) == late(found["end"]) == ("5 17:00", "5 17:00")
+
+
+def test_a_task_scheduled_by_hand_lies_where_it_began() -> None:
+    by_hand = replace(task("a", 2), is_manual=True, start=at("7 08:00"), finish=at("9 17:00"))
+    assert early(scheduled(plan([by_hand]))["a"]) == ("7 08:00", "9 17:00")
+    assert early(scheduled(plan([replace(by_hand, actual_start=at("7 08:00"))]))["a"]) == ("7 08:00", "9 17:00")
+    assert early(scheduled(plan([replace(by_hand, actual_start=at("5 08:00"))]))["a"]) == ("5 08:00", "6 17:00")

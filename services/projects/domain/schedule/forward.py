@@ -210,6 +210,8 @@ def _progressed(network: Network, node: int, task: Task) -> tuple[int, int]:
     effort, duration = network.efforts[node], network.durations[node]
     fixed = network.states[node] is State.FIXED
     start, finish = (task.start, task.finish) if fixed else (task.actual_start, task.actual_finish)
+    if fixed and task.actual_start not in {None, task.start}:
+        start, finish = task.actual_start, None  # it began at another time than by hand it was put at
     end = None if finish is None else minute_of(finish)
     if start is None:  # what is done began as long before as it lasts
         end = network.floor if end is None else end
