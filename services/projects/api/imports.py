@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from services.projects import repository
 from services.projects.api.schemas import ImportPage
 from services.projects.domain.import_options import DateOrder, Options
-from services.projects.domain.sheets.headers import FIELDS
+from services.projects.domain.sheets.headers import FIELDS, is_own
 from services.projects.service import imports as service
 from shared import pagination
 from shared.errors import FieldError, Problem, ValidationFailed
@@ -75,7 +75,7 @@ async def import_plan(
         Query(
             max_length=8_000,
             description="Which column of a table is which field, as a JSON object"
-            f' (`{{"name": "Title", "duration": "Effort"}}`). Fields: {", ".join(FIELDS)}.'
+            f' (`{{"name": "Title", "duration": "Effort"}}`). Fields: {", ".join(FIELDS)}, custom.<key>.'
             " Without it columns are recognized by the names that Microsoft Project, Primavera and our exports use.",
         ),
     ] = None,
@@ -124,7 +124,7 @@ def _mapping(text: str | None) -> dict[str, str] | None:
         found = None
     if not isinstance(found, dict) or not found or not all(isinstance(name, str) for name in found.values()):
         raise ValidationFailed(errors=[FieldError("query/mapping", "invalid", "not a JSON object of column names")])
-    if unknown := found.keys() - FIELDS.keys():
+    if unknown := {name for name in found.keys() - FIELDS.keys() if not is_own(str(name))}:
         detail = f"{len(unknown)} of its fields do not exist; those that do: {', '.join(FIELDS)}"
         raise ValidationFailed(errors=[FieldError("query/mapping", "unknown_field", detail)])
     return {str(field): str(name) for field, name in found.items()}

@@ -142,6 +142,7 @@ class Task:
     baseline: Baseline | None = None
     baselines: Mapping[int, Baseline] = field(default_factory=dict)  # the other ten of a file, by number
     description: str | None = None  # None: the file says nothing of it
+    custom_fields: Mapping[str, object] | None = None  # of the organization, by key; texts where they are of a table
     guid: str | None = None  # the same row's in every copy of the file; of rows of our own our id
 
     @property

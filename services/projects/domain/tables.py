@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,6 +36,8 @@ LETTERS: Final = {
     LinkType.START_TO_FINISH: "SF",
 }
 UNITS: Final = {LagUnit.WORKING: "m", LagUnit.ELAPSED: "em", LagUnit.PERCENT: "%", LagUnit.ELAPSED_PERCENT: "e%"}
+PREFIX: Final = "custom."
+"""What the columns of an organization's own fields are called, before their keys."""
 MAX_ID: Final = 128
 LINE: Final = 73  # octets of a line of iCalendar before it is folded
 
@@ -43,7 +46,7 @@ def csv_lines(plan: Plan, schedule: Schedule) -> Iterator[str]:
     """The tasks in order, as of RFC 4180. No text begins as a formula does: such a one has a quote before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(headings(plan))
     yield out.getvalue()
     out.seek(0)
     out.truncate()
@@ -54,12 +57,35 @@ def csv_lines(plan: Plan, schedule: Schedule) -> Iterator[str]:
         out.truncate()
 
 
+def headings(plan: Plan) -> tuple[str, ...]:
+    """What the columns are called; those of the organization's own fields are there if a task has a value."""
+    return (*COLUMNS, *(PREFIX + key for key in _own_fields(plan)))
+
+
+def _own_fields(plan: Plan) -> list[str]:
+    return sorted({key for task in plan.tasks for key in task.custom_fields or ()})
+
+
+def _own(value: object) -> Cell:
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return Decimal(str(value))
+        case list():
+            plain = all(isinstance(each, str) and ";" not in each and each == each.strip() for each in value)
+            return safe("; ".join(value) if plain and value else json.dumps(value, ensure_ascii=False))
+        case _:
+            return safe(str(value))
+
+
 def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
     """The tasks in order, a cell for each column; texts are guarded."""
     dates = {each.source_id: each for each in schedule.tasks}
     links: dict[str, list[str]] = {}
     for link in plan.links:
         links.setdefault(link.successor, []).append(_predecessor(link))
+    own = _own_fields(plan)
     names = {each.source_id: each.name for each in plan.resources}
     shares: dict[str, list[str]] = {}
     for each in plan.assignments:
@@ -85,6 +111,7 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
             technique_text(task.ev_technique), *_progress(task), *_baseline(task.baseline),
             safe(task.description) if task.description and len(task.description) < MAX_TEXT else None,
+            *(_own((task.custom_fields or {}).get(key)) for key in own),
         ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import orjson
 
 from services.projects import repository
 from services.projects.domain.assigned_work import moved
@@ -20,7 +21,7 @@ from services.projects.domain.plan import Baseline, Plan
 from services.projects.domain.primavera.breakdown import PREFIX
 from services.projects.domain.primavera.writing import xer_encoding, xer_lines
 from services.projects.domain.schedule import Schedule, ScheduledTask
-from services.projects.domain.tables import COLUMNS, csv_lines, icalendar_lines, is_plain_name, task_rows
+from services.projects.domain.tables import csv_lines, headings, icalendar_lines, is_plain_name, task_rows
 from services.projects.domain.workbook_writing import xlsx_pieces
 from services.projects.entities import ASSIGNMENT, CALENDAR, PLAN_RESOURCE, TASK
 from services.projects.repository import progress as progress_rows
@@ -81,7 +82,7 @@ def _written(plan: Plan, schedule: Schedule, kind: str, project: asyncpg.Record)
     encoding = "utf-8"
     match kind:
         case "xlsx":
-            yield from xlsx_pieces(plan.name, COLUMNS, task_rows(plan, schedule))
+            yield from xlsx_pieces(plan.name, headings(plan), task_rows(plan, schedule))
             return
         case "csv":
             lines = csv_lines(plan, schedule)
@@ -166,6 +167,7 @@ def _renumbered(
                 calendar_source_id=calendar_of(task.calendar_source_id),
                 wbs=row["work_breakdown_structure"],
                 description=row["description"],
+                custom_fields=None if row["custom_fields"] == "{}" else orjson.loads(row["custom_fields"]),
                 percent_work_complete=row["percent_work_complete"],
                 physical_percent_complete=row["physical_percent_complete"],
                 uses_physical_percent=row["uses_physical_percent"],

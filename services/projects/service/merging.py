@@ -28,6 +28,7 @@ from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_calendars import calendars_in_use, same_calendars
 from services.projects.service.merge_departures import let_go, link_name
+from services.projects.service.merge_fields import settle_custom_fields
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized, shares_told
 from services.projects.service.merge_techniques import settle_techniques
 from services.projects.service.plans import plan_settings
@@ -285,6 +286,7 @@ class _Merge(RowMerge):
         if differs:
             self.merged.note("baseline", "0", "skipped", reason=OVERRULED)
         rows_before = {row["id"]: row for row in everything}
+        await settle_custom_fields(self, wanted, present)
         await settle_techniques(self, wanted, identifiers, rows_before)
         await let_go(self, rows_before, {present[key]["id"] for key in wanted if key in present})
         return await self.rows(

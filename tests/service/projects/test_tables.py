@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from shared.testing.http import Api
+from tests.service.projects.test_custom_fields_api import define
 from tests.service.projects.test_imports import EXAMPLE, ended, imported
 
 CSV = {"Content-Type": "text/csv"}
@@ -127,6 +128,7 @@ async def test_rows_that_cannot_be_read_are_told_by_row_and_column_and_are_not_g
     assert len(await rows(director, f"/v1/projects/{project}/dependencies")) == 2
 
 
+DUE = "2026-03-31"
 KINDS = ("activity_type", "is_milestone", "percent_complete_type", "secondary_constraint_type", "ev_technique")
 FULL = """id,name,duration,start,activity_type,percent_complete_type,secondary_constraint_type,\
 secondary_constraint_date,expected_finish,leveling_delay_minutes,ev_technique,is_fixed_work
@@ -192,6 +194,40 @@ async def test_a_technique_that_cannot_be_a_tasks_is_reported_and_left_out(direc
     assert [(row["source_id"], row["code"]) for row in told] == [("1", "technique_invalid")]
     (task,) = await rows(director, f"/v1/projects/{result['project_id']}/tasks")
     assert task["ev_technique"] is None
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+async def test_fields_that_the_organization_has_added_go_with_tables(director: httpx2.AsyncClient, kind: str) -> None:
+    for key, type_, more in (
+        ("risk", "choice", {"choices": ["low", "high"]}), ("score", "integer", {"maximum": 5}), ("share", "number", {}),
+        ("is_late", "boolean", {}), ("tags", "multi_choice", {"choices": ["a", "b", "c;d"]}), ("note", "text", {}),
+        ("due", "date", {}),
+    ):  # fmt: skip
+        await define(director, key, type_, entity="task", **more)
+    project = (await table(director, TABLE))["project_id"]
+    path = f"/v1/projects/{project}"
+    values: tuple[dict[str, object], ...] = (
+        {"risk": "high", "score": 3, "share": 0.25, "is_late": True, "tags": ["a", "b"], "note": " =1", "due": DUE},
+        {"tags": ["a", "c;d"], "is_late": False, "note": "two\nlines"},
+    )
+    for task, own in zip(await rows(director, f"{path}/tasks"), values, strict=False):
+        match = {"If-Match": f'"{task["version"]}"'}
+        changed = await director.patch(f"{path}/tasks/{task['id']}", json={"custom_fields": own}, headers=match)
+        assert changed.status_code == 200, changed.text
+    file = (await director.get(f"{path}/export?format={kind}")).content
+    assert actions(await table(director, file, kind, project_id=project)) == {"unchanged"}
+    copy = (await table(director, file, kind))["project_id"]
+    there = [task["custom_fields"] for task in await rows(director, f"/v1/projects/{copy}/tasks")]
+    assert there == [{**values[0], "note": "=1"}, values[1], {}, {}]
+    lines = "id,custom.risk,Points,custom.strange\n1,,9,x\n2,none,4,\n3,low,,\n4,,,\n"
+    names = {each: each for each in ("id", "custom.risk", "custom.strange")}
+    mapping = json.dumps({**names, "custom.score": "Points"})
+    result = await table(director, lines, project_id=project, mapping=mapping)
+    told = [(row["source_id"], row["code"]) for row in result["report"]["rows"] if row["action"] == "skipped"]
+    assert told == [("", "unknown_custom_field"), ("1", "greater_than_maximum"), ("2", "unknown_choice")]
+    after = [task["custom_fields"] for task in await rows(director, f"{path}/tasks")]
+    without_risk = {key: value for key, value in values[0].items() if key != "risk"}
+    assert after == [without_risk, {**values[1], "score": 4}, {"risk": "low"}, {}]
 
 
 async def test_a_workbook_is_imported_as_its_table_is(director: httpx2.AsyncClient) -> None:

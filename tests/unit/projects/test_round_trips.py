@@ -43,7 +43,7 @@ from services.projects.domain.primavera.writing import xer_encoding, xer_lines
 from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.schedule import Schedule, ScheduledTask, critical_path
 from services.projects.domain.sheets import read_csv, read_xlsx
-from services.projects.domain.tables import COLUMNS, csv_lines, task_rows
+from services.projects.domain.tables import csv_lines, headings, task_rows
 from services.projects.domain.workbook_writing import xlsx_pieces
 from shared.working_time import CalendarException, WorkingCalendar
 
@@ -308,7 +308,7 @@ def test_csv(plan: Plan) -> None:
 def test_xlsx(plan: Plan) -> None:
     options = Options(start=plan.start)
     read_back(
-        lambda *of: b"".join(xlsx_pieces("Plan", COLUMNS, task_rows(*of))),
+        lambda *of: b"".join(xlsx_pieces("Plan", headings(of[0]), task_rows(*of))),
         lambda data: next(iter(read_xlsx([data], options).plans.values())),
         plan,
     )

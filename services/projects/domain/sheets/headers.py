@@ -74,6 +74,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 _KNOWN: Final = {name: field for field, names in FIELDS.items() for name in names}
 _UNIT: Final = re.compile(r"\(\s*(m|min|h|hr|hrs|hours?|d|days?|w|weeks?)\s*\)$")
+_OWN: Final = re.compile(r"custom\.[a-z][a-z0-9_]{0,39}", re.ASCII)
 _BLANKS: Final = re.compile(r"[\s_]+")
 
 
@@ -94,6 +95,11 @@ class Column:
         return letters
 
 
+def is_own(field: str) -> bool:
+    """Whether a field is one that organizations add."""
+    return _OWN.fullmatch(field) is not None
+
+
 def columns_of(header: Sequence[str], mapping: Mapping[str, str] | None) -> dict[str, Column]:
     """The columns by field; PlanFileError if a column that was named is not there, or none is known."""
     if mapping is not None:
@@ -101,7 +107,7 @@ def columns_of(header: Sequence[str], mapping: Mapping[str, str] | None) -> dict
     found: dict[str, Column] = {}
     for place, text in enumerate(header):
         name, unit = _normal(text)
-        field = _KNOWN.get(name)
+        field = _KNOWN.get(name) or (text.strip() if is_own(text.strip()) else None)
         if field is not None and field not in found:
             found[field] = Column(place, "h" if name.endswith("hr cnt") else unit)
     if "name" not in found and "id" not in found:

@@ -13,6 +13,7 @@ from services.projects.domain.import_options import Options
 from services.projects.domain.plan import MILESTONES, SPANNING, ActivityType, Baseline, ConstraintType, Task
 from services.projects.domain.progress import PercentCompleteType
 from services.projects.domain.sheets import values
+from services.projects.domain.sheets.custom import given_of
 from services.projects.domain.sheets.headers import Column
 from services.projects.domain.sheets.values import CellError
 from services.projects.domain.tables import FORMULA_STARTS, MAX_ID, done_of
@@ -81,6 +82,10 @@ class Cells:
     def has_column(self, field: str) -> bool:
         """Whether the table says something of a field, though it be nothing."""
         return field in self._columns
+
+    def own(self) -> dict[str, object] | None:
+        """The organization's own fields as texts; None if the table has no column of one."""
+        return given_of(self._columns, self.row.texts)
 
     def value(self, field: str, read: Callable[[str], Value], default: Value, limit: int = MAX_CELL) -> Value:
         """A cell's value; the default if the cell is empty, or wrong, which is noted."""
@@ -217,6 +222,7 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         actual_cost=cells.money("actual_cost"),
         baseline=_baseline(cells),
         description=prose(cells.row, "description"),
+        custom_fields=cells.own(),
         guid=cells.text("guid").lower() or None,
     )
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.projects.domain.plan import Statement
+from services.projects.domain.sheets.headers import is_own
 
 _DATES_OF_PROGRESS: Final = "actual_start actual_finish actual_duration_minutes remaining_duration_minutes"
 _PROGRESS: Final = f"{_DATES_OF_PROGRESS} actual_work_minutes remaining_work_minutes progress_at"
@@ -76,6 +77,8 @@ def statements_of(fields: Collection[str]) -> dict[str, tuple[Statement, ...]]:
         pairs.append(("planned_start", _CONSTRAINT))
     if not {"duration", "duration_minutes"} & set(fields) and {"start", "finish"} <= set(fields):
         pairs.append(("planned_start planned_finish", "duration_minutes remaining_duration_minutes"))
+    if any(map(is_own, fields)):
+        pairs.append(("custom_fields", ""))
     found = {"task": tuple(_statement(*pair) for pair in pairs)}
     if "predecessors" in fields:
         found["dependency"] = (_statement(_LINKS, ""),)
