@@ -320,7 +320,9 @@ def test_links_hold_back_what_remains_of_a_task_that_began_too_soon(resume: str 
     assert late(found["a"]) == early(found["a"]) == ("5 08:00", "8 17:00")
     assert (found["a"].total_float_minutes, found["b"].total_float_minutes) == (0, 0)
     whole = replace(plan(tasks, [Link("a", "b")]), conventions=Conventions(progress=ProgressMode.PROGRESS_OVERRIDE))
-    assert early(scheduled(whole)["b"]) == ("5 08:00", "6 17:00")
+    found = scheduled(whole)
+    assert early(found["b"]) == ("5 08:00", "6 17:00")
+    assert (late(found["a"]), found["a"].total_float_minutes) == (early(found["a"]), 0)  # nobody waits for it
 
 
 def test_the_start_of_a_begun_task_is_held_by_no_late_date() -> None:

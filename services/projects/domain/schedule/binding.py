@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
-from services.projects.domain.conventions import LagCalendar, ProgressMode
+from services.projects.domain.conventions import LagCalendar
 from services.projects.domain.plan import ConstraintType, LagUnit, Link, LinkType, Plan, Task
 from services.projects.domain.schedule.bond import Bond
 from services.projects.domain.schedule.clock import Clock
@@ -28,10 +28,7 @@ def build_network(plan: Plan) -> Network:
     _Binder(network, plan, calendars, index).bind(plan.links)
     if plan.awaited and network.late:
         network.late -= _before(network, {index[each] for each in plan.awaited if each in index})
-    states, active = network.states, network.active
-    free = set() if network.hands_on else {State.DONE}
-    if network.minds_data_date and network.conventions.progress is ProgressMode.PROGRESS_OVERRIDE:
-        free.add(State.STARTED)
+    states, active, free = network.states, network.active, network.free
     network.closed = [state in free or not active[owner] for state, owner in zip(states, network.owners, strict=True)]
     network.order = successors_first(
         network.waits, network.bonds, lambda node: plan.tasks[network.owners[node]].source_id

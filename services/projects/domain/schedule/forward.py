@@ -224,11 +224,9 @@ def _going_on(network: Network, node: int, at: int, start: int, handed: Handed) 
     """When what remains of a started task goes on after the data date, and when it is done."""
     task, effort, mode = network.tasks[node], network.efforts[node], network.conventions.progress
     duration, rest = network.durations[node], network.rests[node]
-    resumed = network.floor
+    resumed = max(network.floor, start)  # a start that lies after the data date is taken as it is
     if task.resume is not None:
         resumed = max(resumed, minute_of(task.resume))
-    if mode is ProgressMode.ACTUAL_DATES:
-        resumed = max(resumed, start)
     if mode is not ProgressMode.PROGRESS_OVERRIDE:
         resumed = max(resumed, _bound(network, node, at, handed, rest))
     resumed = effort.settle(resumed)

@@ -47,7 +47,7 @@ class Network:
     states: list[State] = field(default_factory=list)
     plain: list[bool] = field(default_factory=list)  # open, of some duration on one calendar, and bound by links only
     active: list[bool] = field(default_factory=list)  # of tasks
-    closed: list[bool] = field(default_factory=list)  # done or inactive: does not hold its predecessors
+    closed: list[bool] = field(default_factory=list)  # free or inactive: does not hold its predecessors
     owners: list[int] = field(default_factory=list)  # the task a node stands for
     waits: list[list[int]] = field(default_factory=list)  # finish-to-start predecessors without lag
     bonds: list[list[Bond]] = field(default_factory=list)  # incoming links of every other kind
@@ -80,6 +80,13 @@ class Network:
         self.waits.append([])
         self.bonds.append([])
         return len(self.states) - 1
+
+    @property
+    def free(self) -> frozenset[State]:
+        """States in which a node waits for no predecessor any more, whatever links it has."""
+        done = frozenset() if self.hands_on else frozenset({State.DONE})
+        overrides = self.conventions.progress is ProgressMode.PROGRESS_OVERRIDE
+        return done | {State.STARTED} if overrides else done
 
 
 def number_tasks(plan: Plan, calendars: Calendars, index: Mapping[str, int]) -> Network:
@@ -136,7 +143,7 @@ def renumber(network: Network, node: int) -> None:
     bound = _is_bound(task) and _note_bounds(network, task, node)
     bound = bound or any(to_finish and not from_finish for _, from_finish, to_finish, _, _ in network.bonds[node])
     network.plain[node] = state is _OPEN and task.duration_minutes > 0 and not bound and not effort.shares
-    network.closed[node] = state is State.DONE or not network.active[node]
+    network.closed[node] = state in network.free or not network.active[node]
 
 
 def _floor(plan: Plan) -> int:
