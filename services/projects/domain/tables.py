@@ -26,7 +26,8 @@ COLUMNS: Final = (
     "secondary_constraint_date", "expected_finish", "leveling_delay_minutes", "is_fixed_duration", "is_fixed_work",
     "ignores_resource_calendar", "ev_technique", "actual_duration_minutes", "remaining_duration_minutes",
     "actual_work_minutes", "remaining_work_minutes", "baseline_start", "baseline_finish", "baseline_duration_minutes",
-    "baseline_work_minutes", "baseline_cost", "description",
+    "baseline_work_minutes", "baseline_cost", "stop", "resume", "external_early_start",
+    "external_late_finish", "description",
 )  # fmt: skip
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 LETTERS: Final = {
@@ -110,6 +111,7 @@ def task_rows(plan: Plan, schedule: Schedule) -> Iterator[list[Cell]]:
             str(task.secondary_constraint_type), task.secondary_constraint_date, task.expected_finish,
             task.leveling_delay_minutes, task.is_fixed_duration, task.is_fixed_work, task.ignores_resource_calendar,
             technique_text(task.ev_technique), *_progress(task), *_baseline(task.baseline),
+            task.stop, task.resume, task.external_early_start, task.external_late_finish,
             safe(task.description) if task.description and len(task.description) < MAX_TEXT else None,
             *(_own((task.custom_fields or {}).get(key)) for key in own),
         ]  # fmt: skip

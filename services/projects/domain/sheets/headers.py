@@ -67,6 +67,10 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "baseline_work": ("baseline work",),
         "baseline_work_minutes": ("baseline work minutes",),
         "baseline_cost": ("baseline cost",),
+        "stop": ("stop", "suspend date"),
+        "resume": ("resume", "resume date"),
+        "external_early_start": ("external early start", "external early start date"),
+        "external_late_finish": ("external late finish", "external late end date"),
         "description": ("description", "notes"),
     }
 )  # fmt: skip

@@ -32,7 +32,7 @@ _FINISHES: Final = frozenset(
         ConstraintType.MANDATORY_FINISH,
     }
 )
-_DATES: Final = ("start", "finish", "date", "deadline")  # how the fields of dates are called
+_DATES: Final = ("start", "finish", "date", "deadline", "stop", "resume")  # how the fields of dates are called
 _NOTHING: Final = frozenset({"na", "n/a"})  # what Microsoft Project writes where there is no date
 _UNDATED: Final = frozenset({ConstraintType.AS_SOON_AS_POSSIBLE, ConstraintType.AS_LATE_AS_POSSIBLE})
 _USUAL: Final = usual_calendar()
@@ -221,6 +221,10 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         cost=cells.money("cost"),
         actual_cost=cells.money("actual_cost"),
         baseline=_baseline(cells),
+        stop=cells.moment("stop", MORNING),
+        resume=cells.moment("resume", MORNING),
+        external_early_start=cells.moment("external_early_start", MORNING),
+        external_late_finish=cells.moment("external_late_finish", EVENING),
         description=prose(cells.row, "description"),
         custom_fields=cells.own(),
         guid=cells.text("guid").lower() or None,

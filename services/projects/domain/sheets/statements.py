@@ -57,6 +57,10 @@ _COLUMNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "baseline_work": ("baseline_work_minutes", ""),
         "baseline_work_minutes": ("baseline_work_minutes", ""),
         "baseline_cost": ("baseline_cost", ""),
+        "stop": ("stop", "progress_at"),
+        "resume": ("resume", "progress_at"),
+        "external_early_start": ("external_early_start", ""),
+        "external_late_finish": ("external_late_finish", ""),
         "description": ("description", ""),
     }
 )
