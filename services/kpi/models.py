@@ -155,6 +155,7 @@ class ProgressRow(Base, table=True):
     physical: int | None = None  # … of the physical result
     units: Decimal | None = None
     state: int | None = None  # 0 not begun, 1 begun, 2 finished; None: only `percent` was known, whatever it is of
+    finish: int | None = None  # when it was finished, a local minute
 
 
 class EvaluationRow(Base, table=True):

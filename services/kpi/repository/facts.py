@@ -78,6 +78,7 @@ class ProgressFact:
     physical: int | None = None
     units: Decimal | None = None
     state: int | None = None
+    finish: int | None = None
 
 
 Fact = TypeVar("Fact", ProjectFact, CalendarFact, TaskFact)

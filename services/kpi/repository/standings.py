@@ -1,13 +1,16 @@
 """How far a project was at instants: what was earned by each task's technique, what was spent, when it was finished."""
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.kpi.domain.measure import ARITHMETIC
+from services.kpi.domain.moments import local_minute
 from services.kpi.repository.states import leaf, leaves, project_then
 from shared.db import Transaction
 from shared.strict_json import dumps
@@ -199,43 +202,47 @@ def _just_after(instants: Sequence[datetime]) -> list[datetime]:
     return [instant + timedelta(microseconds=1) for instant in instants]
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The latest actual finish of a project's leaves, and the latest instant at which one without was first done."""
-
-    actual: int | None
-    reported: Sequence[datetime | None]
-    """At each instant asked for, of what was reported by then."""
+_DONE: Final = "coalesce(f.state, case f.percent when 10000 then 2 end) = 2"
 
 
 def _finish_by(then: str | None = None) -> str:
     return f"""
-with done as (
-  select min(f.at) as at
-  from {leaves(then)} t
-  join progress f on f.organization_id = $1 and f.task_id = t.id and f.at <= $4
-    and coalesce(f.state, case f.percent when 10000 then 2 end) = 2
-  where t.actual_finish is null
-  group by t.id
-),
-latest as (select width_bucket(d.at, $3::timestamptz[]) as bucket, max(d.at) as at from done d group by 1)
-select (select max(t.actual_finish) from {leaves(then)} t) as actual, l.bucket, l.at
-from (select) one left join latest l on true order by l.bucket
+with facts as (
+  select f.at, {_DONE} as done, coalesce(f.finish, case when f.state is null then k.actual_finish end) as finish,
+         min(f.at) filter (where {_DONE}) over own as first, lead(f.at) over own as until
+  from progress f
+  cross join lateral (select t.actual_finish from {leaf("f.task_id", then)} t offset 0) k
+  where f.organization_id = $1 and f.project_id = $2 and f.at <= $3
+  window own as (partition by f.task_id order by f.at)
+)
+select at, finish, first, until from facts where done order by at
 """
 
 
+_FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 _FINISH: Final = _finish_by()
-_FINISH_THEN: Final = _finish_by("$5")
+_FINISH_THEN: Final = _finish_by("$4")
 
 
 async def finish(
-    tx: Transaction, project_id: UUID, instants: Sequence[datetime], then: datetime | None = None
-) -> Finish:
-    """Return when a project's leaves were finished, seen from ascending instants."""
-    values = (tx.organization_id, project_id, _just_after(instants), instants[-1])
+    tx: Transaction, project_id: UUID, instants: Sequence[datetime], zone: ZoneInfo, then: datetime | None = None
+) -> list[int | None]:
+    """Return the local minutes at which a project's leaves were all finished, seen from ascending instants.
+
+    Of each leaf counts what was stated last by then: when it was finished, else the first instant it was done at.
+    """
+    values = (tx.organization_id, project_id, instants[-1])
     rows = await (tx.fetch(_FINISH, *values) if then is None else tx.fetch(_FINISH_THEN, *values, then))
-    latest = {row["bucket"]: row["at"] for row in rows if row["bucket"] is not None}
-    reported: list[datetime | None] = []
-    for bucket in range(len(instants)):
-        reported.append(latest.get(bucket) or (reported[-1] if reported else None))
-    return Finish(rows[0]["actual"], reported)
+    latest: list[tuple[int, datetime]] = []  # a heap: the latest finish first, and until when that was known
+    found: list[int | None] = []
+    place = 0
+    for instant in instants:
+        while place < len(rows) and rows[place]["at"] <= instant:
+            row = rows[place]
+            minute = local_minute(row["first"], zone) if row["finish"] is None else row["finish"]
+            heapq.heappush(latest, (-minute, row["until"] or _FOR_EVER))
+            place += 1
+        while latest and latest[0][1] <= instant:
+            heapq.heappop(latest)
+        found.append(-latest[0][0] if latest else None)
+    return found

@@ -188,13 +188,13 @@ async def store_tasks(tx: Transaction, facts: Iterable[TaskFact]) -> None:
 
 
 _LATER: Final = "when excluded.stated >= o.stated"
-_STATED: Final = ("percent", "work", "physical", "units", "state")
+_STATED: Final = ("percent", "work", "physical", "units", "state", "finish")
 _PROGRESS: Final = f"""
 insert into progress as o (organization_id, project_id, task_id, at, stated, actual_cost, cost_stated,
                            {", ".join(_STATED)})
 select $1, v.*
 from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], $8::int[], $9::int[],
-            $10::int[], $11::numeric[], $12::int[])
+            $10::int[], $11::numeric[], $12::int[], $13::int[])
   as v(project_id, task_id, at, stated, actual_cost, cost_stated, {", ".join(_STATED)})
 {_ALIVE}
 on conflict (organization_id, task_id, at) do update

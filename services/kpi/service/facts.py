@@ -131,6 +131,7 @@ class TaskImage(Reader):
             physical=minor_units(self.physical_percent_complete, 2),
             units=self.units_done,
             state=_state(self.percent_complete, self.actual_start),
+            finish=None if self.actual_finish is None else minute_of(self.actual_finish),
         )
 
 
@@ -146,6 +147,7 @@ class ProgressImage(Reader):
     physical_percent_complete: Percent | None = None
     units_done: Decimal | None = None
     actual_start: Wall | None = None
+    actual_finish: Wall | None = None
 
     def fact(self, stated: int) -> ProgressFact:
         """As it is kept; what was told before there were other percents counts by whatever a task earns by."""
@@ -157,7 +159,8 @@ class ProgressImage(Reader):
             for each in (self.percent_work_complete, self.physical_percent_complete)
         )
         state = _state(self.percent_complete, self.actual_start)
-        return replace(fact, work=work, physical=physical, units=self.units_done, state=state)
+        finish = None if self.actual_finish is None else minute_of(self.actual_finish)
+        return replace(fact, work=work, physical=physical, units=self.units_done, state=state, finish=finish)
 
 
 def _stated(

@@ -27,7 +27,7 @@ from services.kpi.domain.moments import (
 from services.kpi.repository import reading, states
 from services.kpi.repository import standings as standings_of
 from services.kpi.repository.reading import Project
-from services.kpi.repository.standings import Finish, Standing
+from services.kpi.repository.standings import Standing
 from services.kpi.service.baselines import baseline_of
 from shared.db import Transaction
 from shared.errors import Busy, FieldError, ValidationFailed
@@ -185,9 +185,9 @@ async def _metrics_by(
         plan, standings = await standings_of.series(tx, project.id, apportioned, utc, then)
     if not plan == of == project.plan:
         return None
-    finish: Finish | None = None
+    finish: Sequence[int | None] | None = None
     if isinstance(baseline, Baseline) and any(_all_earned(standing, baseline) for standing in standings):
-        finish = await standings_of.finish(tx, project.id, utc, then)
+        finish = await standings_of.finish(tx, project.id, utc, ZoneInfo(project.time_zone), then)
     compute = _Computation(project, ZoneInfo(project.time_zone), baseline, instants, standings, finish)
     return compute.run() if compute.is_quick else await asyncio.to_thread(compute.run)
 
@@ -206,7 +206,7 @@ class _Computation:
     baseline: Baseline | UndefinedReason
     instants: Sequence[datetime]
     standings: Sequence[Standing]
-    finish: Finish | None
+    finish: Sequence[int | None] | None
 
     @property
     def is_quick(self) -> bool:
@@ -237,11 +237,5 @@ class _Computation:
         ]
 
     def _finished_at(self, number: int) -> int | None:
-        """The project's actual finish as a local minute: the latest of its tasks', as stated or first reported done."""
-        if self.finish is None:
-            return None
-        reported = self.finish.reported[number]
-        known = [] if reported is None else [local_minute(reported, self.zone)]
-        if self.finish.actual is not None:
-            known.append(self.finish.actual)
-        return max(known, default=None)
+        """The project's actual finish as a local minute."""
+        return None if self.finish is None else self.finish[number]

@@ -265,3 +265,25 @@ def test_a_timeline_finds_the_state_in_force() -> None:
     assert [timeline.state_at(at) for at in (three, three + hour)] == [None, None]
     assert Timeline((one, two), None).state_at(one - hour) == one
     assert Timeline((), None).state_at(one) is None
+
+
+async def test_what_was_stated_last_by_then_tells_when_all_was_done(story: Story) -> None:
+    """Nothing that is stated as of a later instant moves the finish that was known before it."""
+    project_id = await story.bring(plan())
+
+    async def state(at: str, percent: int, finish: str | None = None) -> None:
+        done: dict[str, Any] = {} if finish is None else {"actual_finish": datetime.fromisoformat(finish)}
+        for uid in ("1", "2"):
+            await story.push(project_id, uid, instant(at), percent, **done)
+        await story.tell(project_id)
+
+    names = ("schedule_variance_time", "schedule_performance_index_time")
+    asked = [instant(f"2026-03-{day:02}T18:00") for day in (11, 12, 20)]
+    await state("2026-03-11T17:00", 100, "2026-03-11T17:00")
+    known = [await story.figures(project_id, *names, as_of=moment) for moment in asked]
+    assert len({tuple(each) for each in known}) == 1
+    await state("2026-03-18T17:00", 100, "2026-03-17T17:00")
+    assert [await story.figures(project_id, *names, as_of=moment) for moment in asked[:2]] == known[:2]
+    assert await story.figures(project_id, *names, as_of=asked[2]) != known[2]
+    await state("2026-03-21T17:00", 95)
+    assert [await story.figures(project_id, *names, as_of=moment) for moment in asked[:2]] == known[:2]
