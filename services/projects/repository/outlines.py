@@ -99,6 +99,17 @@ async def links_of(tx: Transaction, project_id: UUID, tasks: Collection[UUID]) -
     return [row["id"] for row in rows]
 
 
+async def apportioned_to(tx: Transaction, project_id: UUID, task_id: UUID) -> list[UUID]:
+    """Return the tasks that earn in proportion to one."""
+    rows = await tx.fetch(
+        "select id from task where organization_id = $1 and project_id = $2 and ev_technique->>'base_task_id' = $3",
+        tx.organization_id,
+        project_id,
+        str(task_id),
+    )
+    return [row["id"] for row in rows]
+
+
 async def assignments_of(tx: Transaction, project_id: UUID, tasks: Collection[UUID]) -> list[UUID]:
     """Return the assignments of tasks."""
     rows = await tx.fetch(

@@ -24,6 +24,7 @@ from services.projects.service.outlines import Fields, update_rows
 from services.projects.service.progress import ProgressBatch, tasks_to_state
 from services.projects.service.projects import request_schedule
 from services.projects.service.task_calendars import task_calendars
+from services.projects.service.techniques import measured_by
 from shared.db import Transaction
 from shared.entity import Entity
 from shared.errors import FieldError
@@ -135,6 +136,8 @@ async def _write(tx: Transaction, plan: PlanInMemory, outcomes: Sequence[Outcome
         for key, fields in source.items():
             if key not in plan.new_tasks:
                 updates.setdefault(key, {}).update(fields)
+    for key in measured_by(plan.rows.values(), plan.gone_tasks):
+        updates.setdefault(key, {}).setdefault("ev_technique", None)
     await update_rows(tx, changes, TASK, updates)
     created = {key: fields | settled[key] for key, fields in plan.new_tasks.items()}
     await _create(tx, changes, TASK, plan.project["id"], created)

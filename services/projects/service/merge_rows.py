@@ -69,6 +69,8 @@ class RowMerge:
         self.tx = tx
         self.merged = merged
         self.plan = plan
+        self.lost: dict[UUID, Row] = {}
+        """What rows lose because of what is gone, whether or not the file speaks of it."""
 
     def unread(self, kind: str) -> set[str]:
         """Return what the file holds of a kind but could not be read: it is not gone."""
@@ -82,7 +84,8 @@ class RowMerge:
         for each in self.plan.statements.get(kind.name, ()):
             if any(row[name] != values[name] and (source_id, name) not in self.plan.inferred for name in each.stated):
                 taken |= each.stated | each.derived
-        return {name: value if name in taken else row[name] for name, value in values.items()}
+        kept = {name: value if name in taken else row[name] for name, value in values.items()}
+        return kept | self.lost.get(row["id"], {})
 
     def states(self, kind: Entity, column: str) -> bool:
         """Whether a table has a column of its own for one of a kind of row."""

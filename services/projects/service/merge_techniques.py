@@ -46,7 +46,11 @@ async def settle_techniques(
             check_technique(after, {}, identifier, technique)
         except (TaskIsSummary, TechniqueInvalid) as error:
             row = rows.get(identifier)
-            wanted[task.source_id][1]["ev_technique"] = None if row is None else row["ev_technique"]
+            before = None if row is None else technique_of(row["ev_technique"])
+            if isinstance(before, Apportioned) and before.base_task_id not in after:
+                before = None  # its base has left the file
+                merge.lost[identifier] = {"ev_technique": None}
+            wanted[task.source_id][1]["ev_technique"] = technique_json(before)
             why = error.errors[0].detail if error.errors else error.detail
             reason: Row = {"code": TechniqueInvalid.code, "detail": f"ev_technique: {why}; it is left out"}
             merge.merged.note(TASK.name, task.source_id, "skipped", reason=reason)

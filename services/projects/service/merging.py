@@ -27,7 +27,7 @@ from services.projects.service.columns import PROGRESS_COLUMNS, Row, same_column
 from services.projects.service.file_baselines import keep_file_baselines
 from services.projects.service.life_cycle import changeable_project
 from services.projects.service.merge_calendars import calendars_in_use, same_calendars
-from services.projects.service.merge_departures import let_go, link_name
+from services.projects.service.merge_departures import leaving_of, let_go, link_name
 from services.projects.service.merge_fields import settle_custom_fields
 from services.projects.service.merge_rows import KINDS, RowMerge, recognized, shares_told
 from services.projects.service.merge_techniques import settle_techniques
@@ -287,8 +287,11 @@ class _Merge(RowMerge):
             self.merged.note("baseline", "0", "skipped", reason=OVERRULED)
         rows_before = {row["id"]: row for row in everything}
         await settle_custom_fields(self, wanted, present)
-        await settle_techniques(self, wanted, identifiers, rows_before)
-        await let_go(self, rows_before, {present[key]["id"] for key in wanted if key in present})
+        stays = {present[key]["id"] for key in wanted if key in present}
+        leaving = leaving_of(self, rows_before, stays)
+        here = {key: row for key, row in rows_before.items() if key not in leaving}
+        await settle_techniques(self, wanted, identifiers, here)
+        await let_go(self, rows_before, stays, leaving)
         return await self.rows(
             TASK, present, wanted, same=same_column, identify=identifiers, may_go=lambda row: bool(row["is_imported"])
         )

@@ -266,6 +266,8 @@ async def delete_task(tx: Transaction, reference: str, own_only: str | None, tas
     if children:
         raise TaskHasChildren(f"{children} tasks are below it.")
     changes = PlanChanges(project["id"])
+    measured = await outlines.apportioned_to(tx, project["id"], task_id)
+    await changes.update(tx, TASK, ("id", "ev_technique"), [(key, None) for key in measured])
     await changes.delete(tx, DEPENDENCY, await outlines.links_of(tx, project["id"], [task_id]))
     await changes.delete(tx, ASSIGNMENT, await outlines.assignments_of(tx, project["id"], [task_id]))
     await changes.record(tx)

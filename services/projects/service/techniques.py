@@ -1,6 +1,6 @@
 """How a task's progress is measured, and whether it can be: by whom, and who is measured by it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -92,6 +92,16 @@ def copied_technique(kept: object, copies: Mapping[UUID, UUID]) -> str | None:
         base = copies.get(technique.base_task_id)
         technique = None if base is None else technique.model_copy(update={"base_task_id": base})
     return technique_json(technique)
+
+
+def measured_by(rows: Iterable[asyncpg.Record], gone: Collection[UUID]) -> list[UUID]:
+    """Return the tasks that are apportioned to some that are gone: they earn as if nothing had been said of it."""
+    found = []
+    for row in rows if gone else ():
+        technique = technique_of(row["ev_technique"])
+        if isinstance(technique, Apportioned) and technique.base_task_id in gone and row["id"] not in gone:
+            found.append(row["id"])
+    return found
 
 
 def settle_measure(project: asyncpg.Record, fields: dict[str, object]) -> None:

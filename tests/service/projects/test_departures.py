@@ -120,6 +120,32 @@ async def test_a_calendar_that_leaves_the_file_stays_while_others_work_by_it(dir
     assert crew["id"] not in {row["id"] for row in await rows(director, f"{path}/calendars")}
 
 
+@pytest.mark.parametrize("way", ["import", "delete", "batch"])
+async def test_who_earned_in_proportion_to_a_task_that_is_gone_earns_as_usual(
+    director: httpx2.AsyncClient, way: str
+) -> None:
+    project = (await director.post("/v1/projects", json={"name": "Quay"})).json()["id"]
+    path = f"/v1/projects/{project}/tasks"
+    await table(director, "id,name,duration\n1,Base,5d\n2,Part,5d\n3,Rest,1d\n", project_id=project)
+    base, part, _ = await rows(director, path)
+    made = (await director.post(path, json={"name": "By hand"})).json()
+    technique = {"kind": "apportioned", "base_task_id": base["id"]}
+    for one in (part, made):
+        headers = {**PATCH, "If-Match": f'"{one["version"]}"'}
+        answer = await director.patch(f"{path}/{one['id']}", json={"ev_technique": technique}, headers=headers)
+        assert answer.status_code == 200, answer.text
+    if way == "import":
+        report = (await table(director, "id,name,duration\n2,Part,5d\n3,Rest,1d\n", project_id=project))["report"]
+        told = [row for row in report["rows"] if row.get("code") == "technique_invalid"]
+        assert [row["source_id"] for row in told] == ["2"]
+    elif way == "delete":
+        assert (await director.delete(f"{path}/{base['id']}", headers={"If-Match": '"1"'})).status_code == 204
+    else:
+        item = {"action": "delete_task", "id": base["id"], "version": 1}
+        assert (await director.post(f"{path}/batch", json={"mode": "atomic", "items": [item]})).status_code == 200
+    assert [row["ev_technique"] for row in await rows(director, path)] == [None, None, None]
+
+
 async def test_an_approved_baseline_is_replaced_by_no_file(
     service: Api, organization: UUID, director: httpx2.AsyncClient
 ) -> None:

@@ -19,6 +19,8 @@ from services.projects.domain.sheets.values import CellError
 from services.projects.domain.tables import FORMULA_STARTS, MAX_ID, done_of
 from shared.working_time import WorkingTime, compile_calendars, minute_of
 
+MAX_CODE: Final = 2_000
+"""Characters of a code: those made by a mask grow with the levels."""
 MORNING: Final = time(8)
 EVENING: Final = time(17)
 MAX_CELL: Final = 200  # characters of a value that is no text
@@ -184,7 +186,7 @@ def read_task(cells: Cells, uid: str, level: int) -> Task:
         position=0,
         name=cells.text("name", 512) or ("" if level == 0 else f"Task {uid}"[:512]),
         outline_level=level,
-        wbs=cells.text("wbs"),
+        wbs=cells.text("wbs", MAX_CODE),
         activity_type=kind,
         is_milestone=cells.flag("is_milestone", default=milestone),
         is_active=cells.flag("is_active", default=True),
