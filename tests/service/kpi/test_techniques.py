@@ -140,7 +140,10 @@ async def test_apportioned_effort_earns_the_part_that_its_base_has(story: Story)
     await story.delete_task(project_id, "1")
     await story.tell(project_id)
     figures = await story.figures(project_id, "earned_value", "tasks_without_technique")
-    assert figures == ["no_progress_reported", "1"]
+    assert figures == ["no_progress_reported", "0"]  # the second earns as the project's tasks do
+    await story.push(project_id, "2", later(2), 50)
+    await story.tell(project_id)
+    assert await earned(story, project_id, later(2)) == "5250.00"  # half of it and of the third
 
 
 async def test_the_projects_default_holds_where_a_task_says_nothing(story: Story) -> None:

@@ -365,7 +365,7 @@ async def test_an_exported_plan_imported_again_changes_nothing_and_elsewhere_is_
         assert schedules[0] == schedules[1]
 
 
-async def test_a_table_has_every_task_and_no_cell_that_is_a_formula(director: httpx2.AsyncClient) -> None:
+async def test_row_74_a_table_has_every_task_and_no_cell_that_is_a_formula(director: httpx2.AsyncClient) -> None:
     made = (await director.post("/v1/projects", json={"name": "Mine", "currency": "EUR"})).json()
     for name in ("=cmd|'/C calc'!A0", "+1", "@SUM(A1)", "plain, with a comma"):
         answer = await director.post(f"/v1/projects/{made['id']}/tasks", json={"name": name, "duration_minutes": 480})
