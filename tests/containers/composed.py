@@ -322,6 +322,6 @@ def _kpis(client: httpx2.Client, project: str, position: str, as_of: str) -> dic
         response = client.get(f"/v1/projects/{project}/kpis?as_of={as_of}", headers={"PMO-Wait-For": position})
         return None if response.status_code in {409, 502, 503, 504} else response
 
-    response = until(asked)
+    response = until(asked, 90)  # redelivery waits ten seconds each time, and disks here may be busy with other work
     assert response.status_code == 200, response.text
     return {name: metric["value"] for name, metric in response.json()["metrics"].items()}
