@@ -13,15 +13,26 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from services.projects.domain.shares import HUNDRED, Contradiction, Share, at_percent, check_whole, share
+from services.projects.domain.shares import HUNDRED, Contradiction, Measure, Share, at_percent, check_whole, share
 from shared.working_time import NoWorkingTime, WorkingTime, minute_of, moment_of
 
-__all__ = ["MOST_DURATION", "MOST_WORK", "Contradiction", "PercentCompleteType", "Progress", "Standing"]
+__all__ = [
+    "DURATION",
+    "MOST_DURATION",
+    "MOST_WORK",
+    "WORK",
+    "Contradiction",
+    "PercentCompleteType",
+    "Progress",
+    "Standing",
+]
 
 MOST_DURATION: Final = 10_000_000
 """Minutes; some eighty years of working days."""
 MOST_WORK: Final = 2_147_483_647
 """Minutes; what the database's integer holds."""
+DURATION: Final[Measure] = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
+WORK: Final[Measure] = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
 
 
 class PercentCompleteType(StrEnum):
@@ -219,14 +230,14 @@ class Standing:
             actual = said.actual_duration_minutes
             return Share(HUNDRED, self.duration_minutes if actual is None else actual, 0)
         stated = (said.percent_complete, said.actual_duration_minutes, said.remaining_duration_minutes)
-        found = share(self.duration_minutes, self.actual_duration_minutes, stated, _DURATION)
-        check_whole(found, max(MOST_DURATION, self.duration_minutes), stated, _DURATION)
+        found = share(self.duration_minutes, self.actual_duration_minutes, stated, DURATION)
+        check_whole(found, max(MOST_DURATION, self.duration_minutes), stated, DURATION)
         return found
 
     def _work(self, said: Progress) -> Share:
         stated = (said.percent_work_complete, said.actual_work_minutes, said.remaining_work_minutes)
-        found = share(self.work_minutes, self.actual_work_minutes, stated, _WORK)
-        check_whole(found, MOST_WORK, stated, _WORK)
+        found = share(self.work_minutes, self.actual_work_minutes, stated, WORK)
+        check_whole(found, MOST_WORK, stated, WORK)
         return found
 
     def _dates(self, said: Progress, after: "Standing") -> tuple[datetime | None, datetime | None]:
@@ -276,8 +287,6 @@ class Standing:
         return replace(after, duration_minutes=lasted, actual_duration_minutes=lasted, remaining_duration_minutes=0)
 
 
-_DURATION: Final = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
-_WORK: Final = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
 _MEASURED: Final = (
     "actual_duration_minutes",
     "remaining_duration_minutes",

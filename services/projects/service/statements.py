@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from services.projects.domain.progress import Progress
-from services.projects.domain.shares import HUNDRED, Measure
+from services.projects.domain.progress import DURATION, WORK, Progress
+from services.projects.domain.shares import HUNDRED
 from services.projects.errors import CurrencyMismatch
 from services.projects.service.projects import wall_time
 from shared.errors import FieldError, ValidationFailed
@@ -28,8 +28,6 @@ FIGURES: Final = (
     "actual_work_minutes",
     "remaining_work_minutes",
 )
-_DURATION: Final[Measure] = ("percent_complete", "actual_duration_minutes", "remaining_duration_minutes")
-_WORK: Final[Measure] = ("percent_work_complete", "actual_work_minutes", "remaining_work_minutes")
 STATED: Final = frozenset({*FIGURES, *DATES, "actual_cost", "progress_at"})
 """What fields of a task state of its progress."""
 CLOCKS: Final = timedelta(minutes=5)
@@ -78,7 +76,7 @@ def over_new_wholes(said: Progress, row: asyncpg.Record, changes: Mapping[str, o
 
     The percents follow from the new wholes, as in Microsoft Project; what is no longer than what is done is done with.
     """
-    measures = [(_DURATION, "duration_minutes", said.is_of_duration), (_WORK, "work_minutes", said.is_of_work)]
+    measures = [(DURATION, "duration_minutes", said.is_of_duration), (WORK, "work_minutes", said.is_of_work)]
     wholes = {name: changes.get(name, row[name]) for _, name, _ in measures}
     begun = row["percent_complete"] > 0 or row["percent_work_complete"] > 0
     if not begun or not any(wholes[name] != row[name] and not stated for _, name, stated in measures):
